@@ -1,0 +1,70 @@
+"""The async pool. A pool is passed around, never global."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool
+
+from store.errors import WrongVersion, translated
+
+Connection = psycopg.AsyncConnection[DictRow]
+Pool = AsyncConnectionPool[Connection]
+
+# The oldest server whose features are used (design, section 9: external PostgreSQL >= 15).
+OLDEST_SERVER = 150000
+
+
+def _options(name: str) -> dict[str, object]:
+    return {
+        "autocommit": True,
+        "row_factory": dict_row,
+        "application_name": f"shouwang-{name}",
+        "connect_timeout": 5,
+        "options": "-c TimeZone=UTC",
+        # A peer that vanished without a word is noticed within seconds, not hours.
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20000,
+    }
+
+
+async def connect(url: str, *, name: str) -> Connection:
+    """One connection of its own, with autocommit, rows as dicts and UTC. Raises `StoreUnavailable`."""
+    with translated():
+        connection = await psycopg.AsyncConnection[DictRow].connect(url, **_options(name))  # type: ignore[arg-type]  # one dict for pool and connect
+    _check_version(connection)
+    return connection
+
+
+def _check_version(connection: Connection) -> None:
+    version = connection.info.server_version
+    if version < OLDEST_SERVER:
+        raise WrongVersion(f"PostgreSQL {version // 10000} is too old: 15 or newer is needed")
+
+
+@asynccontextmanager
+async def open_pool(url: str, *, name: str, min_size: int = 1, max_size: int = 4) -> AsyncIterator[Pool]:
+    """A pool that reconnects by itself; it opens also while the database is away.
+
+    Waiting for a connection ends after 5 s with psycopg's PoolTimeout, `StoreUnavailable` under `translated()`.
+    """
+    pool: Pool = AsyncConnectionPool(
+        url,
+        connection_class=psycopg.AsyncConnection[DictRow],
+        kwargs=_options(name),
+        min_size=min_size,
+        max_size=max_size,
+        timeout=5,
+        reconnect_timeout=10,
+        check=AsyncConnectionPool.check_connection,
+        open=False,
+        name=name,
+    )
+    await pool.open(wait=False)
+    try:
+        yield pool
+    finally:
+        await pool.close()

@@ -1,0 +1,8 @@
+-- name: lock_partitions
+-- One maker of partitions at a time.
+SELECT pg_advisory_xact_lock(7421000190632)
+
+-- name: partition_state
+-- Is the partition there, and do rows of its range lie in the default one?
+SELECT to_regclass(%(name)s) IS NOT NULL AS present,
+       EXISTS (SELECT FROM event_default WHERE received_at >= %(start)s AND received_at < %(end)s) AS in_default

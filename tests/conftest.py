@@ -1,0 +1,80 @@
+"""One embedded PostgreSQL a test process, and a database of its own for each test, cloned from a migrated template."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from store.migrations import migrate
+from store.pool import Pool, open_pool
+from tests.parts import start_database
+
+TEMPLATE = "shouwang_template"
+
+
+def pytest_configure() -> None:
+    """No setting of the machine that runs the tests may reach them."""
+    for name in [n for n in os.environ if n.startswith(("SHOUWANG_", "PG", "PROMETHEUS_"))]:
+        if name != "SHOUWANG_TEST_DATABASE_URL":
+            del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server where databases may be made: the embedded one, or the one that is named."""
+    if external := os.environ.get("SHOUWANG_TEST_DATABASE_URL"):
+        yield external
+        return
+    with start_database(tmp_path_factory.mktemp("database")) as url:
+        yield url
+
+
+def _admin(server_url: str, statement: sql.Composed) -> None:
+    with psycopg.connect(server_url, autocommit=True) as conn:
+        conn.execute(statement)
+
+
+def database_of(server_url: str, name: str) -> str:
+    """The server's URL with another database named."""
+    return psycopg.conninfo.make_conninfo(server_url, dbname=name)
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str) -> Iterator[str]:
+    """The name of a migrated database to clone."""
+    import asyncio
+
+    name = f"{TEMPLATE}_{secrets.token_hex(4)}"
+    _admin(server_url, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    asyncio.run(migrate(database_of(server_url, name)))
+    yield name
+    _admin(server_url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def database_url(server_url: str, template: str) -> Iterator[str]:
+    """A migrated, empty database for this test alone."""
+    name = f"test_{secrets.token_hex(8)}"
+    _admin(
+        server_url,
+        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)),
+    )
+    yield database_of(server_url, name)
+    _admin(server_url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    """A pool on this test's database."""
+    async with open_pool(database_url, name="test") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The project's folder."""
+    return Path(__file__).resolve().parent.parent
