@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ async def notify(conn: Connection, channel: str, payload: str = "") -> None:
         await conn.execute(SQL["notify"], {"channel": channel, "payload": payload})
 
 
-async def listen(url: str, *channels: str, name: str = "listen") -> AsyncIterator[Notice]:
+async def listen(url: str, *channels: str, name: str = "listen") -> AsyncGenerator[Notice, None]:
     """Notices of these channels, for ever, on a connection of their own that comes back by itself."""
     delay = 0.1
     while True:
@@ -46,7 +46,7 @@ async def listen(url: str, *channels: str, name: str = "listen") -> AsyncIterato
         delay = min(delay * 2, 5.0)
 
 
-async def _listen_once(url: str, channels: tuple[str, ...], name: str) -> AsyncIterator[Notice]:
+async def _listen_once(url: str, channels: tuple[str, ...], name: str) -> AsyncGenerator[Notice, None]:
     conn = await connect(url, name=name)
     try:
         with translated():

@@ -11,7 +11,7 @@ def test_statements_are_found_by_name() -> None:
 
 def test_a_name_without_a_description_is_refused() -> None:
     """An undescribed statement names its file."""
-    with pytest.raises(BadQueryFile, match="x.sql"):
+    with pytest.raises(BadQueryFile, match=r"x\.sql"):
         parse("-- name: a\nSELECT 1\n", "x.sql")
 
 
