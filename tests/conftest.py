@@ -16,6 +16,24 @@ from tests.parts import start_database
 TEMPLATE = "shouwang_template"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="a skipped test is a failure")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """In CI a test that did not run is told as what it is."""
+    if config.getoption("--no-skips") and terminalreporter.getreports("skipped"):
+        terminalreporter.write_line("skipped tests are failures here", red=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the run for a skipped test where that was asked."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.getoption("--no-skips") and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_configure() -> None:
     """No setting of the machine that runs the tests may reach them."""
     for name in [n for n in os.environ if n.startswith(("SHOUWANG_", "PG", "PROMETHEUS_"))]:
