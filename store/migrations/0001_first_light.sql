@@ -180,6 +180,7 @@ CREATE TABLE event (
 CREATE TABLE event_default PARTITION OF event DEFAULT;
 CREATE INDEX event_position ON event (position);
 CREATE INDEX event_device ON event (device, position);
+CREATE INDEX event_received_at ON event USING brin (received_at) WITH (autosummarize = on);
 
 -- A plain table: a unique index of a partitioned one must hold the partition column.
 CREATE TABLE event_identity (
