@@ -1,0 +1,60 @@
+"""When a batch closes: after 20 ms or 2,000 messages, at once on an emergency (design, guarantee 3)."""
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ingest.delivery import Delivery
+from ingest.inbox import Inbox
+
+LINGER_SECONDS = 0.020
+BATCH_MESSAGES = 2_000
+
+
+def wall_micros() -> int:
+    """Microseconds since the epoch, UTC, by this machine's clock."""
+    return time.time_ns() // 1000
+
+
+class Batch(NamedTuple):
+    """Messages in the order received. `drained_at`: at that moment nothing else waited; None if something did."""
+
+    deliveries: list[Delivery]
+    drained_at: int | None
+
+
+class Batcher:
+    def __init__(
+        self,
+        inbox: Inbox,
+        *,
+        linger: float = LINGER_SECONDS,
+        most: int = BATCH_MESSAGES,
+        clock: Callable[[], int] = wall_micros,
+    ) -> None:
+        self._inbox = inbox
+        self._linger = linger
+        self._most = most
+        self._clock = clock
+
+    async def next(self, patience: float) -> Batch:
+        """Return the next batch, an empty one where nothing came within `patience` seconds."""
+        if not self._inbox:
+            await self._inbox.wait(1, patience)
+        while (remaining := self._remaining()) > 0:
+            await self._inbox.wait(self._most, remaining)
+        return self._close()
+
+    def _remaining(self) -> float:
+        oldest = self._inbox.oldest
+        if oldest is None or self._inbox.urgent or len(self._inbox) >= self._most:
+            return 0.0
+        # A clock that was set back must not make a batch wait.
+        return min(self._linger, self._linger - (self._clock() - oldest) / 1_000_000)
+
+    def _close(self) -> Batch:
+        # The clock is read first: what arrives after it is later than this moment, so nothing is passed over.
+        now = self._clock()
+        deliveries = self._inbox.take(self._most)
+        drained_at = None if self._inbox else now
+        return Batch(deliveries, drained_at)

@@ -1,0 +1,138 @@
+"""What the two sessions do with a message: all of it in their network threads, none of it slow."""
+
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import paho.mqtt.client as mqtt
+
+from ingest.batcher import wall_micros
+from ingest.delivery import Delivery, Receipt
+from ingest.inbox import Inbox
+from ingest.tracker import Tracker
+
+EVENT_FILTERS = tuple((f"shouwang/v1/+/+/{channel}", 1) for channel in ("event", "batch", "status"))
+BEAT_FILTERS = (("shouwang/v1/+/+/heartbeat", 0),)
+
+# No site has this code. Our own marks, published behind whatever the broker has queued for us.
+_MARKS = "shouwang/v1/~/"
+_MARK_TOPICS = tuple(f"{_MARKS}ingest/{channel}" for channel in ("event", "batch", "status"))
+
+HELD_BYTES = 256 * 1024 * 1024
+RELIEVED_SHARE = 0.5
+# A flood of beats while the loop is busy elsewhere: the oldest are dropped, the newest prove life as well.
+BEATS_HELD = 1_000_000
+
+
+class EventReceiver:
+    """Events, batches and statuses, delivered at least once: tracked, bounded, handed to the inbox."""
+
+    def __init__(self, inbox: Inbox, *, held_bytes: int = HELD_BYTES) -> None:
+        self._inbox = inbox
+        self._tracker = Tracker()
+        self._held_bytes = held_bytes
+        self._nonce = b""
+        # Read by the event loop. Seconds of the monotonic clock.
+        self.redelivered_at = float("-inf")
+        self.marks_awaited: frozenset[str] = frozenset(_MARK_TOPICS)
+
+    def begin(self) -> int:
+        self.marks_awaited = frozenset(_MARK_TOPICS)
+        return self._tracker.begin()
+
+    def filters(self) -> Sequence[tuple[str, int]]:
+        return EVENT_FILTERS
+
+    def granted(self, publish: Callable[[str, bytes], None]) -> None:
+        self._nonce = secrets.token_bytes(8)
+        for topic in _MARK_TOPICS:
+            publish(topic, self._nonce)
+
+    def message(self, message: mqtt.MQTTMessage) -> Receipt | None:
+        topic, payload = _topic(message), bytes(message.payload)
+        receipt = None
+        if message.qos:
+            receipt = self._track(message, hash((topic, payload)))
+            if receipt is None:
+                return None
+        if topic.startswith(_MARKS):
+            if payload == self._nonce:
+                self.marks_awaited -= {topic}
+            return receipt
+        self._inbox.put(
+            Delivery(wall_micros(), topic, payload, message.retain, message.dup, *(receipt or Receipt(0, 0, 0)))
+        )
+        return None
+
+    def _track(self, message: mqtt.MQTTMessage, content: int) -> Receipt | None:
+        now = time.monotonic()
+        if message.dup:
+            self.redelivered_at = now
+        serial = self._tracker.arrived(message.mid, content, dup=message.dup, now=now)
+        return None if serial is None else Receipt(self._tracker.generation, message.mid, serial)
+
+    def burst_ended(self) -> None:
+        self._inbox.burst_ended()
+
+    def settle(self, receipt: Receipt) -> bool:
+        return self._tracker.settle(*receipt, now=time.monotonic())
+
+    def full(self) -> bool:
+        return self._inbox.held_bytes > self._held_bytes
+
+    def relieved(self) -> bool:
+        return self._inbox.held_bytes <= self._held_bytes * RELIEVED_SHARE
+
+
+class Beat(NamedTuple):
+    """A heartbeat as it came. `received_at` is microseconds since the epoch, UTC."""
+
+    received_at: int
+    topic: str
+    payload: bytes
+
+
+class BeatReceiver:
+    """Heartbeats: state, not events. Nothing is acknowledged; a retained one proves no life."""
+
+    def __init__(self) -> None:
+        self._beats: deque[Beat] = deque(maxlen=BEATS_HELD)
+
+    def take(self) -> list[Beat]:
+        """Remove and return all beats so far. Called by the event loop."""
+        return [self._beats.popleft() for _ in range(len(self._beats))]
+
+    def begin(self) -> int:
+        return 0
+
+    def filters(self) -> Sequence[tuple[str, int]]:
+        return BEAT_FILTERS
+
+    def granted(self, publish: Callable[[str, bytes], None]) -> None:
+        """Nothing to do: heartbeats are never queued, so there is no backlog to see the end of."""
+
+    def message(self, message: mqtt.MQTTMessage) -> Receipt | None:
+        if not message.retain:
+            self._beats.append(Beat(wall_micros(), _topic(message), bytes(message.payload)))
+        return None
+
+    def burst_ended(self) -> None:
+        """Nothing to do: the loop looks by itself every quarter of a second."""
+
+    def settle(self, _receipt: Receipt) -> bool:
+        return False
+
+    def full(self) -> bool:
+        return False
+
+    def relieved(self) -> bool:
+        return True
+
+
+def _topic(message: mqtt.MQTTMessage) -> str:
+    try:
+        return message.topic
+    except UnicodeDecodeError:
+        return "(not UTF-8)"

@@ -1,0 +1,99 @@
+"""When a batch closes."""
+
+import asyncio
+import time
+
+from ingest.batcher import Batcher
+from ingest.delivery import Delivery
+from ingest.inbox import OVERHEAD_BYTES, Inbox, may_be_emergency
+
+DOOR = b'{"type":"door.opened"}'
+PRESS = b'{"type":"sos.pressed"}'
+NEVER = 60.0
+
+
+def _delivery(payload: bytes = DOOR) -> Delivery:
+    return Delivery(time.time_ns() // 1000, "shouwang/v1/h1/d1/event", payload)
+
+
+def _arrive(inbox: Inbox, *payloads: bytes) -> None:
+    for payload in payloads:
+        inbox.put(_delivery(payload))
+    inbox.burst_ended()
+
+
+async def test_nothing_came() -> None:
+    """Patience over, an empty batch that says until when nothing waited."""
+    batch = await Batcher(Inbox()).next(0.01)
+    assert batch.deliveries == []
+    assert batch.drained_at is not None
+
+
+async def test_closes_after_linger() -> None:
+    """A lone message waits for company no longer than the linger."""
+    inbox = Inbox()
+    _arrive(inbox, DOOR)
+    started = time.monotonic()
+    batch = await Batcher(inbox, linger=0.05).next(NEVER)
+    assert len(batch.deliveries) == 1
+    assert 0.03 < time.monotonic() - started < 5
+
+
+async def test_closes_when_full() -> None:
+    """The batch's size ends the waiting; the rest stays and the batch does not claim to have drained the inbox."""
+    inbox = Inbox()
+    _arrive(inbox, *[DOOR] * 5)
+    batch = await Batcher(inbox, linger=NEVER, most=3).next(NEVER)
+    assert len(batch.deliveries) == 3
+    assert batch.drained_at is None
+    assert len(inbox) == 2
+
+
+async def test_emergency_closes_at_once() -> None:
+    """A press that comes while the batch lingers ends the lingering."""
+    inbox = Inbox()
+    batcher = Batcher(inbox, linger=NEVER)
+    _arrive(inbox, DOOR)
+    waiting = asyncio.create_task(batcher.next(NEVER))
+    await asyncio.sleep(0)
+    _arrive(inbox, PRESS)
+    batch = await asyncio.wait_for(waiting, 5)
+    assert [d.payload for d in batch.deliveries] == [DOOR, PRESS]
+
+
+async def test_emergency_left_over_stays_urgent() -> None:
+    """What was urgent and did not fit is urgent in the next batch; after that nothing is."""
+    inbox = Inbox()
+    _arrive(inbox, DOOR, DOOR, PRESS)
+    batcher = Batcher(inbox, linger=NEVER, most=2)
+    await batcher.next(NEVER)
+    assert inbox.urgent
+    assert (await asyncio.wait_for(batcher.next(NEVER), 5)).deliveries[0].payload == PRESS
+    assert not inbox.urgent
+
+
+async def test_wakes_from_another_thread() -> None:
+    """The network thread's burst wakes the waiting loop."""
+    inbox = Inbox()
+    waiting = asyncio.create_task(Batcher(inbox, linger=0.001).next(NEVER))
+    await asyncio.sleep(0)
+    await asyncio.to_thread(_arrive, inbox, DOOR)
+    assert len((await asyncio.wait_for(waiting, 5)).deliveries) == 1
+
+
+async def test_held_until_released() -> None:
+    """Taken messages still count: they are in memory until committed."""
+    inbox = Inbox()
+    _arrive(inbox, DOOR, DOOR)
+    taken = inbox.take(2)
+    assert inbox.held_bytes == 2 * (len(DOOR) + OVERHEAD_BYTES)
+    inbox.release(taken)
+    assert inbox.held_bytes == 0
+
+
+def test_emergency_is_seen_early_rather_than_late() -> None:
+    """Escaped letters may spell an emergency, so they count as one."""
+    assert may_be_emergency(PRESS)
+    assert may_be_emergency(b'{"type":"\\u0073os.pressed"}')
+    assert may_be_emergency(b'[{"type":"door.opened"},{"type":"fall.detected"}]')
+    assert not may_be_emergency(DOOR)
