@@ -184,7 +184,9 @@ def test_payloads_that_are_no_event(payload: bytes, reason: str) -> None:
     assert refused(payload) == reason
 
 
-@pytest.mark.parametrize("text", ['"id":"a\\u0000b"', '"data":{"x":"\\u0000"}', '"data":{"\\u0000":1}', '"zz":["\\u0000"]'])
+@pytest.mark.parametrize(
+    "text", ['"id":"a\\u0000b"', '"data":{"x":"\\u0000"}', '"data":{"\\u0000":1}', '"zz":["\\u0000"]']
+)
 def test_the_nul_character(text: str) -> None:
     """PostgreSQL takes U+0000 in no text; wherever it stands the event is refused."""
     assert refused(with_field(text)) == "nul_character"
