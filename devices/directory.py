@@ -1,0 +1,111 @@
+"""Who a message comes from: every watched device in memory, one dict and one numpy column per fact."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.models import DEVICE_KINDS
+from store.errors import translated
+from store.pool import Connection
+from store.queries import load
+
+SQL = load("devices")
+
+NO_DEVICE = 0  # the database numbers devices from 1
+_KIND_NUMBERS = {kind: number for number, kind in enumerate(DEVICE_KINDS)}
+_PAGE = 50_000
+
+
+class Directory:
+    """Devices by `site/device`, their facts by device id; ids beyond the columns are not known yet.
+
+    `site` and `gateway` hold ids (0: none), `kind` an index of DEVICE_KINDS (-1: not watched),
+    `heartbeat` microseconds (0: none expected).
+    """
+
+    def __init__(self) -> None:
+        self.id_of: dict[str, int] = {}
+        self.site: NDArray[np.int32] = np.zeros(0, np.int32)
+        self.kind: NDArray[np.int8] = np.zeros(0, np.int8)
+        self.gateway: NDArray[np.int32] = np.zeros(0, np.int32)
+        self.heartbeat: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._site_code: dict[int, str] = {}
+        self._code: dict[int, str] = {}
+
+    def __len__(self) -> int:
+        return len(self.id_of)
+
+    @property
+    def size(self) -> int:
+        """One more than the highest device id that the columns hold."""
+        return len(self.site)
+
+    def name_of(self, device: int) -> str | None:
+        """Return `site/device` of a watched device."""
+        code = self._code.get(device)
+        return None if code is None else f"{self._site_code[int(self.site[device])]}/{code}"
+
+    async def load(self, conn: Connection) -> None:
+        """Take over every watched device; call it once, before anything else."""
+        after = 0
+        while True:
+            with translated():
+                rows = await (await conn.execute(SQL["directory_page"], {"after": after, "limit": _PAGE})).fetchall()
+            self._take(rows)
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1]["id"]
+
+    async def refresh(self, conn: Connection, names: Iterable[str]) -> int:
+        """Look up `site/device` names that were not known and return how many now are."""
+        asked = [name for name in names if name not in self.id_of]
+        if not asked:
+            return 0
+        with translated():
+            rows = await (await conn.execute(SQL["directory_names"], {"names": asked})).fetchall()
+        self._take(rows)
+        return len(rows)
+
+    def apply(self, body: Mapping[str, Any]) -> None:
+        """Take over what a `registry` entry of the log changed."""
+        upsert, remove = body.get("upsert", {}), body.get("remove", {})
+        for site in upsert.get("site", ()):
+            self._site_code[site["id"]] = site["code"]
+        rows = upsert.get("device", ())
+        self._take([row | {"site_code": self._site_code[row["site"]]} for row in rows])
+        for device in remove.get("device", ()):
+            self._forget(device)
+
+    def _take(self, rows: list[dict[str, Any]]) -> None:
+        if not rows:
+            return
+        ids = np.fromiter((row["id"] for row in rows), np.intp, len(rows))
+        self._grow(int(ids.max()) + 1)
+        self.site[ids] = [row["site"] for row in rows]
+        self.kind[ids] = [_KIND_NUMBERS[row["kind"]] for row in rows]
+        self.gateway[ids] = [row["gateway"] or NO_DEVICE for row in rows]
+        self.heartbeat[ids] = [row["heartbeat"] or 0 for row in rows]
+        for row in rows:
+            self._site_code[row["site"]] = row["site_code"]
+            self._code[row["id"]] = row["code"]
+            self.id_of[f"{row['site_code']}/{row['code']}"] = row["id"]
+
+    def _grow(self, size: int) -> None:
+        if size <= self.size:
+            return
+        # Half as much again, so that devices registered one by one do not copy the columns each time.
+        more = max(size, self.size + self.size // 2) - self.size
+        self.site = np.pad(self.site, (0, more))
+        self.kind = np.pad(self.kind, (0, more), constant_values=-1)
+        self.gateway = np.pad(self.gateway, (0, more))
+        self.heartbeat = np.pad(self.heartbeat, (0, more))
+
+    def _forget(self, device: int) -> None:
+        name = self.name_of(device)
+        if name is None:
+            return
+        del self.id_of[name], self._code[device]
+        self.kind[device] = -1
+        self.heartbeat[device] = 0
