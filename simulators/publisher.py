@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 
 WINDOW = 256  # messages under way at once
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two attempts to connect
+GRACE = 1.0  # seconds until a failed publish ends a session that nothing else has ended
 
 
 class PublisherError(Exception):
@@ -144,7 +145,11 @@ class Publisher:
         self.connected.set()
 
     async def _deliver(self, client: aiomqtt.Client, number: int) -> None:
-        await _publish(client, self._waiting[number])
+        try:
+            await _publish(client, self._waiting[number])
+        except aiomqtt.MqttError:
+            await asyncio.sleep(GRACE)  # the watch knows why; it ends this session, and this task with it
+            raise
         del self._waiting[number]
         self.acknowledged += 1
         self._room.release()
