@@ -76,6 +76,7 @@ CREATE TABLE device (
     gateway    integer REFERENCES device,
     power      text CHECK (power IN ('mains', 'battery')),
     heartbeat  interval,
+    since      timestamptz NOT NULL DEFAULT now(),   -- when its watch began: silence counts from here at the earliest
     removed_at timestamptz,
     UNIQUE (site, code),
     CHECK (place IS NULL OR resident IS NULL)
