@@ -1,0 +1,149 @@
+"""Real parts for tests: the embedded database, the embedded broker, the whole stack. Each in folders of its own."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import bcrypt
+import pytest
+
+from runtime.broker import Broker
+from runtime.child import Child
+from runtime.database import Database
+from runtime.layout import DataDir, open_data_dir
+
+
+@contextmanager
+def data_dir() -> Iterator[DataDir]:
+    """A data directory in a short path that the parts' users can reach, which pytest's own folders are not."""
+    path = Path(tempfile.mkdtemp(prefix="sw-test-"))
+    path.chmod(0o711 if os.geteuid() == 0 else 0o700)
+    try:
+        yield open_data_dir(path)
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@contextmanager
+def start_database(folder: Path) -> Iterator[str]:
+    """A running embedded server; its URL. Its log is left in `folder`."""
+    with data_dir() as data, (folder / "database.log").open("ab") as log:
+        database = Database(data)
+        database.prepare()
+        command = database.command()
+        process = subprocess.Popen(command.argv, **command.options, stdout=log, stderr=log)
+        try:
+            asyncio.run(asyncio.wait_for(database.wait_ready(), 60))
+            yield database.url
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+            database.close()
+
+
+def free_port() -> int:
+    """A port outside of the range that the kernel gives to outgoing connections, so it stays free over a restart."""
+    while True:
+        port = 20000 + secrets.randbelow(12000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """A device's login on a test broker."""
+
+    site: str
+    device: str
+    password: str
+
+    @property
+    def username(self) -> str:
+        return f"{self.site}:{self.device}"
+
+    @property
+    def bcrypt(self) -> str:
+        return bcrypt.hashpw(self.password.encode(), bcrypt.gensalt(4)).decode()
+
+
+class RunningBroker:
+    """An embedded broker that a test may kill and start again. `refused` lists the denied publishes' devices."""
+
+    def __init__(self, data: DataDir) -> None:
+        self.port = free_port()
+        self.host = "127.0.0.1"
+        self.refused: list[str] = []
+        self.lines: list[str] = []
+        self.part = Broker(data, host=self.host, port=self.port, sync_interval="always", refused=self.refused.append)
+        self.child: Child | None = None
+
+    def url(self, service: str) -> str:
+        """mqtt:// with the credentials of `ingest` or `publisher`."""
+        return self.part.url(service)
+
+    def device_url(self, login: Login) -> str:
+        return f"mqtt://{login.username.replace(':', '%3A')}:{login.password}@{self.host}:{self.port}"
+
+    async def start(self) -> None:
+        self.part.prepare()
+        self.child = await Child.start(self.part.command(), self._line)
+        await asyncio.wait_for(self.part.wait_ready(), 30)
+
+    async def kill(self) -> None:
+        """SIGKILL; `start` brings it back on the same port and store."""
+        if self.child is not None:
+            self.child.signal(signal.SIGKILL)
+            await self.child.wait()
+
+    async def stop(self) -> None:
+        if self.child is not None:
+            await self.child.stop(patience=10)
+
+    async def admit(self, *devices: Login) -> None:
+        """Let exactly these devices in; who was in and is not named is cut off."""
+        self.part.note_session()
+        self.part.write_users(devices)
+        assert self.child is not None
+        assert await asyncio.wait_for(self.part.reload(self.child.signal), 10)
+
+    async def add(self, *names: str) -> Sequence[Login]:
+        """Let in devices named `site:device`, with passwords made up here."""
+        logins = [Login(site=s, device=d, password=secrets.token_urlsafe(16)) for s, d in (n.split(":") for n in names)]
+        await self.admit(*logins)
+        return logins
+
+    def _line(self, line: str) -> None:
+        self.lines.append(line)
+        self.part.on_line(line)
+
+
+@asynccontextmanager
+async def running_broker() -> AsyncIterator[RunningBroker]:
+    """An embedded broker with its service users and no devices yet."""
+    with data_dir() as data:
+        broker = RunningBroker(data)
+        await broker.start()
+        try:
+            yield broker
+        finally:
+            await broker.stop()
+
+
+@pytest.fixture
+async def broker() -> AsyncIterator[RunningBroker]:
+    """An embedded broker for this test alone."""
+    async with running_broker() as running:
+        yield running
