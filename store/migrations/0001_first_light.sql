@@ -63,6 +63,7 @@ CREATE TABLE resident (
     removed_at timestamptz
 );
 CREATE INDEX resident_site ON resident (site);
+CREATE INDEX resident_bed ON resident (bed) WHERE bed IS NOT NULL;
 
 CREATE TABLE device (
     id         integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -81,6 +82,8 @@ CREATE TABLE device (
     UNIQUE (site, code),
     CHECK (place IS NULL OR resident IS NULL)
 );
+CREATE INDEX device_resident ON device (resident) WHERE resident IS NOT NULL;
+CREATE INDEX device_gateway ON device (gateway) WHERE gateway IS NOT NULL;
 
 CREATE TABLE contact (
     id         integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
