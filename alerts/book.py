@@ -1,0 +1,179 @@
+"""Pass 2: transitions become changes of alerts, one after the other."""
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import count
+
+import numpy as np
+
+from alerts.findings import NEVER, NO_SEVERITY, Change, Finding, Origin, Subject
+from alerts.moves import Kind, Move
+from alerts.registry_view import RegistryView
+from alerts.table import Journal
+from alerts.watch import Watch
+from devices.columns import NO_TIME
+from devices.durations import HOUR
+
+MUTE = 12 * HOUR
+MILDEST_BY_A_PERSON = 2  # P1 and P2 are closed by people; P3 and P4 close themselves once cleared
+
+
+class Book:
+    """The alerts as the engine knows them: which is open on which row, and the number of the next."""
+
+    def __init__(self, journal: Journal, view: RegistryView) -> None:
+        self.journal, self.view = journal, view
+        self.counters = {"alert": 1}
+        self._findings: list[Finding] = []
+        self._heap: list[tuple[tuple[int, int, str, int, int, int], int, Move]] = []
+        self._serial = count()
+
+    def play(self, moves: Iterable[Move], horizon: int = NO_TIME) -> list[Finding]:
+        """Play transitions in order, and every deadline that they bring up to `horizon`."""
+        moves = list(moves)
+        self._save(moves)
+        self._findings = []
+        for move in moves:
+            self._push(move)
+        while self._heap:
+            move = heapq.heappop(self._heap)[-1]
+            if move.kind is Kind.FIRE:
+                self._fire(move, horizon)
+            elif move.kind is Kind.HAPPENED:
+                self._happened(move)
+            else:
+                self._over(move)
+        return self._findings
+
+    @staticmethod
+    def _save(moves: list[Move]) -> None:
+        rows: dict[int, tuple[Watch, list[int]]] = {}
+        for move in moves:
+            rows.setdefault(id(move.watch), (move.watch, []))[1].append(move.row)
+        for watch, touched in rows.values():
+            watch.touch(np.array(touched, np.intp))
+
+    def _push(self, move: Move) -> None:
+        heapq.heappush(self._heap, (move.order, next(self._serial), move))
+
+    # ------------------------------------------------------------ deadlines
+    def _fire(self, move: Move, horizon: int) -> None:
+        watch, row = move.watch, np.array([move.row], np.intp)
+        since = np.array([move.run.since]) if move.run else watch.since[row]
+        reached = watch.grade[row, : len(watch.terms.rule.steps)][watch.reach(row, since) <= move.at]
+        worst = int(reached.min(initial=NO_SEVERITY))
+        if worst < watch.fired[move.row]:
+            watch.fired[move.row] = worst
+            self._reach(move, worst, int(since[0]))
+        if watch.mute_due[move.row] <= move.at:
+            self._end_mute(move)
+        following = min(
+            int(watch.first_due(row, since, watch.fired[row])[0]),
+            int(watch.mute_end(row)[0]),
+        )
+        if move.run is None:
+            watch.due[move.row] = following
+        if following <= (horizon if move.run is None else move.run.end):
+            self._push(replace(move, at=following))
+
+    def _reach(self, move: Move, severity: int, since: int) -> None:
+        """The condition reached a severity that it had not reached before."""
+        watch, row = move.watch, move.row
+        if watch.alert[row]:
+            if not watch.active[row]:
+                self._tell(Change.OCCURRENCE, move)
+            if severity < watch.severity[row]:
+                self._rise(move, severity)
+        elif severity < watch.muted[row]:
+            self._raise(move, severity, self._cause(move, since))
+        watch.active[row] = True
+
+    def _end_mute(self, move: Move) -> None:
+        watch, row = move.watch, move.row
+        watch.mute_due[row] = NEVER
+        if not watch.alert[row]:
+            self._raise(move, int(watch.fired[row]), self._cause(move, NO_TIME))
+
+    @staticmethod
+    def _cause(move: Move, since: int) -> str:
+        """What makes this raise unlike every other of its rule and subject, for ever."""
+        watch, row = move.watch, move.row
+        if since > watch.used_since[row] and watch.muted[row] == NO_SEVERITY:
+            watch.used_since[row] = since
+            return f"since:{since}"
+        if move.at > watch.used_due[row]:
+            watch.used_due[row] = move.at
+            return f"due:{move.at}"
+        return f"due:{move.at}@{move.position}"
+
+    # ------------------------------------------------------------ events and ends
+    def _happened(self, move: Move) -> None:
+        watch, row = move.watch, move.row
+        severity = int(watch.grade[row, 0])
+        watch.active[row] = True
+        if watch.alert[row]:
+            self._tell(Change.OCCURRENCE, move)
+            if severity < watch.severity[row]:
+                self._rise(move, severity)
+        elif watch.enabled[row]:
+            self._raise(move, severity, f"event:{move.event}")
+
+    def _over(self, move: Move) -> None:
+        watch, row = move.watch, move.row
+        if watch.alert[row] and watch.active[row]:
+            self._tell(Change.CLEARED, move)
+            if watch.severity[row] > MILDEST_BY_A_PERSON:
+                self._tell(Change.CLOSED, move)
+                watch.alert[row], watch.severity[row] = 0, NO_SEVERITY
+        watch.active[row] = False
+        watch.fired[row] = watch.muted[row] = NO_SEVERITY
+        watch.mute_due[row] = NEVER
+
+    def closed_by_person(self, watch: Watch, row: int, at: int) -> None:
+        """A person closed the open alert of this row: what still holds is muted up to its severity."""
+        watch.touch(np.array([row], np.intp))
+        if watch.active[row] and not watch.terms.rule.person_clears:
+            watch.muted[row] = watch.severity[row]
+            watch.mute_due[row] = at + MUTE
+            watch.due[row] = min(watch.due[row], int(watch.mute_end(np.array([row], np.intp))[0]))
+        watch.active[row] = watch.active[row] and not watch.terms.rule.person_clears
+        watch.alert[row], watch.severity[row] = 0, NO_SEVERITY
+
+    # ------------------------------------------------------------ findings
+    def _raise(self, move: Move, severity: int, cause: str) -> None:
+        watch, row = move.watch, move.row
+        number = self.counters["alert"]
+        self.journal.put(self.counters, "alert", number + 1)
+        watch.alert[row], watch.severity[row] = number, severity
+        watch.muted[row], watch.mute_due[row] = NO_SEVERITY, NEVER
+        kind, subject, site = Subject(move.subject_kind), move.subject, int(watch.site[row])
+        origin = Origin(
+            rule=move.rule, subject_kind=kind, subject=subject, site=site, cause=cause,
+            resident=self.view.resident_of(kind, subject, site),
+        )  # fmt: skip
+        self._tell(Change.RAISED, move, origin)
+
+    def _rise(self, move: Move, severity: int) -> None:
+        move.watch.severity[move.row] = severity
+        self._tell(Change.SEVERITY, move)
+
+    def _tell(self, change: Change, move: Move, origin: Origin | None = None) -> None:
+        watch, row = move.watch, move.row
+        begun = change in (Change.RAISED, Change.OCCURRENCE)
+        event = move.event or (move.run.origin if move.run else int(watch.origin[row])) or None
+        flags = move.flags or (move.run.flags if move.run else int(watch.flags[row]))
+        self._findings.append(
+            Finding(
+                change=change,
+                alert=int(watch.alert[row]),
+                at=move.at,
+                received_at=move.received_at,
+                severity=int(watch.severity[row]),
+                rule_version=watch.terms.version,
+                event=event if begun else None,
+                flags=flags if begun else 0,
+                origin=origin,
+                emergency=watch.terms.rule.never_suppressed,
+            )
+        )

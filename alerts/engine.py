@@ -1,0 +1,138 @@
+"""The rule engine: a function of the ordered log. No I/O, no clock of its own."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerts.book import Book
+from alerts.catalogue import parse_rule
+from alerts.findings import SUBJECTS, Finding
+from alerts.lateness import Lateness
+from alerts.moves import Move, When
+from alerts.overrides import parse_overrides
+from alerts.primitives.event import EventWatch
+from alerts.primitives.held import HeldWatch
+from alerts.primitives.silent import SilentWatch
+from alerts.registry_view import RegistryView
+from alerts.schedule import Schedule, micros
+from alerts.table import Journal
+from alerts.watch import Terms, Watch
+from store.head import InputEntry
+
+PRIMITIVES: dict[str, type[Watch]] = {"event": EventWatch, "held": HeldWatch, "silent": SilentWatch}
+
+
+class Engine:
+    """Feed it the log in order; what it did since the last `adopt` can be taken back by `drop`.
+
+    `position` is that of the last entry taken in. Any cut of the log gives the same findings.
+    """
+
+    def __init__(self) -> None:
+        self._journal = Journal()
+        self._schedule = Schedule()
+        self._numbers = {"position": 0}
+        self.view = RegistryView(self._journal)
+        self.watches: dict[str, Watch] = {}
+        self._lateness = Lateness(self._journal)
+        self._book = Book(self._journal, self.view)
+
+    @property
+    def position(self) -> int:
+        return self._numbers["position"]
+
+    @property
+    def next_alert(self) -> int:
+        """The number that the next alert will get."""
+        return self._book.counters["alert"]
+
+    # ------------------------------------------------------------ the patch
+    def adopt(self) -> None:
+        """Keep what was done."""
+        self._journal.adopt()
+
+    def drop(self) -> None:
+        """Be again as at the last `adopt`."""
+        self._journal.drop()
+
+    def advanced_to(self, position: int) -> None:
+        """The log is taken in up to here."""
+        self._journal.put(self._numbers, "position", max(position, self.position))
+
+    # ------------------------------------------------------------ the log
+    def apply(self, entries: Sequence[InputEntry], events: NDArray[np.void]) -> list[Finding]:
+        """Take in a stretch of the log: control entries and events, each in the order of positions."""
+        findings: list[Finding] = []
+        done = 0
+        for entry in entries:
+            upto = int(np.searchsorted(events["position"], entry.position))
+            findings += self._feed(events[done:upto])
+            findings += self._take(entry)
+            done = upto
+        findings += self._feed(events[done:])
+        return findings
+
+    def advance(self, watermark: int, position: int | None = None) -> list[Finding]:
+        """Fire what is due up to a moment, in due order, and what that brings."""
+        at = self.position if position is None else position
+        moves = [move for watch in self.watches.values() for move in watch.fallen(watermark, at)]
+        return self._book.play(moves, horizon=watermark) if moves else []
+
+    def due(self, now: int) -> bool:
+        """Whether anything falls due up to a moment."""
+        return any(bool((w.due[: w.size] <= now).any()) for w in self.watches.values())
+
+    def _feed(self, events: NDArray[np.void]) -> list[Finding]:
+        if not len(events):
+            return []
+        late = self._lateness.judge(events, self.view.devices.size)
+        moves = [move for watch in self.watches.values() for move in watch.feed(events, late)]
+        self.advanced_to(int(events["position"][-1]))
+        return self._book.play(moves) if moves else []
+
+    def _take(self, entry: InputEntry) -> list[Finding]:
+        when = When(micros(entry.at), entry.position)
+        self.advanced_to(when.position)
+        if entry.kind == "watermark":
+            return self.advance(when.at, when.position)
+        if entry.kind == "closing":
+            self._close(entry.body, when.at)
+            return []
+        return self._book.play(self._moves(entry, when))
+
+    def _moves(self, entry: InputEntry, when: When) -> list[Move]:
+        if entry.kind == "registry":
+            touched = self.view.apply(entry.body)
+            return [move for watch in self.watches.values() for move in watch.sync(touched, when)]
+        if entry.kind == "rules":
+            return self._rule(entry.body, when)
+        silences = [w for w in self.watches.values() if isinstance(w, SilentWatch)]
+        if entry.kind == "device":
+            return [move for watch in silences for move in watch.tell(entry.body, when)]
+        if entry.kind == "stall":
+            for watch in silences:
+                watch.stalled(int(entry.body["from"]), int(entry.body["to"]))
+        return []
+
+    def _rule(self, body: dict[str, Any], when: When) -> list[Move]:
+        """A new version of a rule: the first one begins its watch over all subjects there are."""
+        rule = parse_rule(body["definition"], f"version {body['version']}")
+        terms = Terms(rule=rule, version=int(body["version"]), overrides=parse_overrides(rule, body["overrides"]))
+        watch = self.watches.get(rule.code)
+        if watch is not None:
+            moves = watch.adopt_terms(terms, when)
+        else:
+            watch, moves = PRIMITIVES[rule.primitive](self._journal, self.view, self._schedule, terms), []
+            self._journal.put(self.watches, rule.code, watch)
+        return moves + watch.sync(self.view.everything(), when)
+
+    def _close(self, body: dict[str, Any], at: int) -> None:
+        watch = self.watches.get(body["rule"])
+        if watch is None:
+            return
+        kind = SUBJECTS[body["subject_kind"]]
+        row = int(watch.rows_of(kind, np.array([int(body["subject"])], np.intp))[0])
+        if row >= 0 and watch.alert[row] == int(body["alert"]):
+            self._book.closed_by_person(watch, row, at)
