@@ -79,6 +79,10 @@ class Inbox:
                 pass
         self._wanted = 0
 
+    def nudge(self) -> None:
+        """End the reader's waiting, whatever has come."""
+        self._wake.set()
+
     def take(self, most: int) -> list[Delivery]:
         """Remove and return up to `most` messages, oldest first; they count as held until released."""
         queue = self._queue
