@@ -1,0 +1,79 @@
+"""A scenario in real time, through the public API and MQTT alone."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from simulators.api_client import ApiClient, ApiError
+from simulators.fleet import Fleet, Key, with_session
+from simulators.link import Link
+from simulators.scenario import Scenario
+from simulators.world import World
+
+log = logging.getLogger(__name__)
+
+AGAIN_AFTER = 1.0  # seconds, while the API is not to be reached
+SERVER_AT_FAULT = 500
+
+
+async def run_live(
+    scenario: Scenario, *, api: ApiClient, broker: Link, seed: int, stop: asyncio.Event | None = None
+) -> None:
+    """Register the world, set the thresholds, log every device in, act. Returns after the last act or at `stop`.
+
+    Waits for the API for as long as it takes; raises ApiError where it refuses.
+    """
+    playing = asyncio.create_task(_run(scenario, api, broker, seed), name=scenario.name)
+    stopping = asyncio.create_task((stop or asyncio.Event()).wait(), name="stop")
+    try:
+        await asyncio.wait({playing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if playing.done():
+            await playing
+    finally:
+        for task in (playing, stopping):
+            task.cancel()
+        await asyncio.gather(playing, stopping, return_exceptions=True)
+
+
+async def _run(scenario: Scenario, api: ApiClient, broker: Link, seed: int) -> None:
+    links = await _prepared(scenario, api, broker)
+    # Another run with the same seed is another life of the devices: nothing of it is taken for a repetition.
+    boot = f"{scenario.name}-{seed}-{time.time_ns() // 1_000_000:x}"
+    await Fleet(scenario.world, links, boot=boot).run(scenario.acts(seed))
+
+
+async def _prepared(scenario: Scenario, api: ApiClient, broker: Link) -> dict[Key, Link]:
+    while True:
+        try:
+            await api.import_registry(scenario.world.registry())
+            await _set_thresholds(scenario.overrides, api)
+            return await _logins(scenario.world, api, broker)
+        except OSError as error:
+            log.info("the API is not to be reached yet", extra={"error": type(error).__name__})
+        except ApiError as error:
+            if error.status < SERVER_AT_FAULT:
+                raise
+            log.info("the API is not ready yet", extra={"status": error.status})
+        await asyncio.sleep(AGAIN_AFTER)
+
+
+async def _set_thresholds(wanted: Mapping[str, Sequence[Mapping[str, Any]]], api: ApiClient) -> None:
+    """Put the scenario's overrides beside those of other scopes, which stay."""
+    for rule in await api.rules():
+        before = {override["scope"]: _said(override) for override in rule["overrides"]}
+        after = before | {override["scope"]: _said(override) for override in wanted.get(rule["code"], ())}
+        if after != before:
+            await api.put_overrides(rule["code"], list(after.values()))
+
+
+def _said(override: Mapping[str, Any]) -> dict[str, Any]:
+    """An override as a person would write it, without what the server adds."""
+    return {key: value for key, value in override.items() if key in {"scope", "set", "enabled"}}
+
+
+async def _logins(world: World, api: ApiClient, broker: Link) -> dict[Key, Link]:
+    keys = [key for key, _ in with_session(world)]
+    credentials = await asyncio.gather(*(api.credentials(*key) for key in keys))
+    return {key: broker.as_user(*login) for key, login in zip(keys, credentials, strict=True)}
