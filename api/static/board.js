@@ -1,0 +1,72 @@
+// What is open now: a snapshot, kept up by the feed. Holds documents of the API, unchanged.
+
+import { get } from "./api.js";
+
+const OPEN = ["new", "claimed", "confirming"];
+const KEPT_ENDED = 5;
+
+export function isOpen(alert) {
+  return OPEN.includes(alert.handling);
+}
+
+/** Event `change` (detail: {alert, before, frame}); `before` is undefined where the alert was not open here. */
+export class Board extends EventTarget {
+  #alerts = new Map();
+  #risen = new Map();
+
+  constructor() {
+    super();
+    this.loaded = false;
+    this.ended = [];
+  }
+
+  /** Read all that is open, and say from which log id the feed goes on. */
+  async load() {
+    const asOf = [];
+    for (const handling of OPEN) asOf.push(await this.#loadAll(handling));
+    const { items } = await get(`/alerts?handling=closed&limit=${KEPT_ENDED}`);
+    this.ended = items.filter((alert) => alert.closed_at !== null).slice(0, KEPT_ENDED);
+    this.loaded = true;
+    return Math.min(...asOf);
+  }
+
+  async #loadAll(handling) {
+    let cursor = "";
+    let first = null;
+    do {
+      const page = await get(`/alerts?handling=${handling}${cursor}`);
+      for (const alert of page.items) this.#alerts.set(alert.id, alert);
+      first ??= page.as_of;
+      cursor = page.next === null ? null : `&cursor=${encodeURIComponent(page.next)}`;
+    } while (cursor !== null);
+    return first;
+  }
+
+  get open() {
+    return [...this.#alerts.values()];
+  }
+
+  find(id) {
+    return this.#alerts.get(id);
+  }
+
+  /** Since when the alert has its severity, as its response time runs: ms. */
+  since(alert) {
+    return this.#risen.get(alert.id) ?? Date.parse(alert.received_at);
+  }
+
+  /** Take an alert as it now is, from the feed or from the answer to one's own action. */
+  put(alert, frame = null) {
+    const before = this.#alerts.get(alert.id);
+    if (before && alert.severity < before.severity && frame) this.#risen.set(alert.id, Date.parse(frame.at));
+    if (isOpen(alert)) this.#alerts.set(alert.id, alert);
+    else this.#end(alert, before);
+    this.dispatchEvent(new CustomEvent("change", { detail: { alert, before, frame } }));
+  }
+
+  #end(alert, before) {
+    this.#alerts.delete(alert.id);
+    this.#risen.delete(alert.id);
+    if (before && alert.handling === "closed") this.ended = [alert, ...this.ended].slice(0, KEPT_ENDED);
+  }
+}

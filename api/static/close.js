@@ -1,0 +1,56 @@
+// The dialog that closes an alert: outcome, whom one reached, a note.
+
+import { act } from "./actions.js";
+import { byId, el, icon, refill } from "./dom.js";
+import { hands } from "./order.js";
+import { t } from "./texts.js";
+
+export class CloseDialog {
+  #desk;
+  #alert = null;
+  #dialog = byId("close");
+
+  constructor(desk) {
+    this.#desk = desk;
+    byId("close-send").addEventListener("click", () => void this.#send());
+    for (const name of ["input", "change"]) this.#dialog.addEventListener(name, () => this.#warn());
+  }
+
+  /** Only who may close it: whoever holds it, or anybody while nobody does. */
+  open(alert) {
+    if (!["nobody", "mine"].includes(hands(alert, this.#desk.me))) return;
+    this.#alert = alert;
+    byId("close-h").textContent = t("close.heading", { name: this.#desk.title(alert) });
+    byId("close-active").hidden = alert.condition !== "active";
+    byId("close-wrong").hidden = true;
+    this.#warn();
+    this.#dialog.showModal();
+    this.#dialog.querySelector("input").focus();
+  }
+
+  get #contact() {
+    return byId("close-contact").value.trim() || null;
+  }
+
+  /** A P1 where nobody was reached is not closed by one person alone. */
+  get #alone() {
+    return this.#alert?.severity === "P1" && this.#contact === null;
+  }
+
+  #warn() {
+    byId("close-alone").hidden = !this.#alone;
+    refill(byId("close-alone"), this.#alone ? [icon("warn"), el("p", {}, t("close.no_contact"))] : []);
+    byId("close-send").textContent = t(this.#alone ? "close.propose" : "close.send");
+  }
+
+  async #send() {
+    const outcome = this.#dialog.querySelector('[name="outcome"]:checked')?.value;
+    byId("close-wrong").hidden = outcome !== undefined;
+    byId("close-wrong").textContent = t("close.need_outcome");
+    if (outcome === undefined) return;
+    const body = { outcome, contact: this.#contact, note: byId("close-note").value.trim() || null };
+    const told = this.#alone ? "said.proposed" : "said.closed";
+    this.#dialog.close();
+    await act(this.#desk, this.#alert, "close", body, told);
+  }
+}

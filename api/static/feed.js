@@ -1,0 +1,113 @@
+// The live feed: read as a stream, so that keep-alives are seen; resumed from the last id, so that nothing is skipped.
+
+import { reader } from "./sse.js";
+
+export const SILENCE = 15_000; // ms without a byte: keep-alives come every 10 s
+const FIRST_WAIT = 500; // ms before the first new try, doubled up to the longest
+const LONGEST_WAIT = 10_000;
+const LOOK_EVERY = 1000;
+
+/**
+ * Events: `open`, `lost`, `frame` (detail: the frame's document), `signedout`.
+ * `heardAt` is when the last byte came, in the browser's ms.
+ */
+export class Feed extends EventTarget {
+  #url;
+  #lastId;
+  #controller = null;
+  #tries = 0;
+  #wake = null;
+
+  constructor(url, after) {
+    super();
+    this.#url = url;
+    this.#lastId = after;
+    this.heardAt = Date.now();
+    this.isOpen = false;
+  }
+
+  start() {
+    setInterval(() => this.#look(), LOOK_EVERY);
+    addEventListener("online", () => this.#wake?.());
+    void this.#keepReading();
+  }
+
+  get silentFor() {
+    return Math.max(0, Date.now() - this.heardAt);
+  }
+
+  /** A connection that says nothing is no connection: give it up, so that a new one is tried. */
+  #look() {
+    if (this.isOpen && this.silentFor > SILENCE) this.#controller.abort();
+  }
+
+  async #keepReading() {
+    for (;;) {
+      const status = await this.#readOnce();
+      if (this.isOpen) {
+        this.isOpen = false;
+        this.dispatchEvent(new Event("lost"));
+      }
+      if (status === 401) return this.dispatchEvent(new Event("signedout"));
+      await this.#pause();
+    }
+  }
+
+  /** Return the status of the answer, 0 where there was none. */
+  async #readOnce() {
+    this.#controller = new AbortController();
+    const timer = setTimeout(() => this.#controller.abort(), SILENCE);
+    try {
+      const response = await fetch(this.#url, {
+        cache: "no-store",
+        headers: { accept: "text/event-stream", "last-event-id": String(this.#lastId) },
+        signal: this.#controller.signal,
+      });
+      clearTimeout(timer);
+      if (response.ok) await this.#readAll(response.body);
+      return response.status;
+    } catch (error) {
+      if (error.name === "AbortError" || error instanceof TypeError) return 0; // what fetch says of a lost network
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #readAll(body) {
+    this.#heard();
+    this.#tries = 0;
+    this.isOpen = true;
+    this.dispatchEvent(new Event("open"));
+    const push = reader((event) => this.#take(event));
+    const pieces = body.pipeThrough(new TextDecoderStream()).getReader();
+    for (;;) {
+      const { done, value } = await pieces.read();
+      if (done) return;
+      this.#heard();
+      push(value);
+    }
+  }
+
+  #heard() {
+    this.heardAt = Date.now();
+  }
+
+  #take({ id, event, data }) {
+    if (event !== "alert") return;
+    const logId = Number(id);
+    if (logId <= this.#lastId) return; // seen already
+    this.#lastId = logId;
+    this.dispatchEvent(new CustomEvent("frame", { detail: JSON.parse(data) }));
+  }
+
+  async #pause() {
+    const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#tries);
+    this.#tries += 1;
+    await new Promise((resolve) => {
+      this.#wake = resolve;
+      setTimeout(resolve, wait * (0.5 + Math.random() / 2));
+    });
+    this.#wake = null;
+  }
+}
