@@ -1,0 +1,63 @@
+"""The app factory: everything it holds lives in its lifespan, nothing is global."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from api import openapi, pages, problems
+from api.activity import Activity
+from api.headers import SecurityHeaders
+from api.lockout import Lockout
+from api.metrics import Measured
+from api.routes import ROUTERS, health
+from api.service import Service, utc_now
+from api.settings import ApiSettings
+from api.tail import Tail
+from store.pool import open_pool
+
+PREFIX = "/api/v1"
+BODY_LIMIT = 64 * 1024  # bytes; the registry's import has its own
+
+
+def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = utc_now) -> FastAPI:
+    """Build the app. It starts and answers also while the database is away."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with (
+            open_pool(settings.database_url, name="api", max_size=settings.pool_size) as pool,
+            Tail(pool, settings.database_url).running() as tail,
+        ):
+            app.state.service = Service(
+                settings=settings,
+                pool=pool,
+                tail=tail,
+                lockout=Lockout(time.monotonic),
+                activity=Activity(),
+                clock=clock,
+                started_at=clock(),
+            )
+            yield
+
+    app = FastAPI(
+        title=openapi.TITLE,
+        version="1",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=BODY_LIMIT,
+        middleware=[Middleware(SecurityHeaders, https=settings.cookie_secure), Middleware(Measured)],
+    )
+    app.openapi = partial(openapi.document, app)  # type: ignore[method-assign]  # the way that FastAPI documents
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router, prefix=PREFIX)
+    app.include_router(health.router)
+    app.include_router(openapi.router)
+    app.include_router(pages.router)
+    return app

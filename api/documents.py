@@ -1,0 +1,179 @@
+"""The shapes of answers, version 1; the OpenAPI document and its examples come from here."""
+
+from datetime import datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.rights import Role
+
+Severity = Literal["P1", "P2", "P3", "P4"]
+Handling = Literal["inhibited", "new", "claimed", "confirming", "closed"]
+Condition = Literal["active", "cleared"]
+Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+_Item = TypeVar("_Item")
+
+
+class Document(BaseModel):
+    """An answer. Unknown keys are a bug of ours, not of the caller."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Page(Document, Generic[_Item]):
+    """A stretch of a list; `next` is the cursor of the one after it."""
+
+    items: list[_Item]
+    next: str | None = Field(description="Give it as `cursor` for the next page; null at the end.", examples=[None])
+
+
+class BothLanguages(Document):
+    zh: str = Field(examples=["门未关"])
+    en: str = Field(examples=["left-open"])
+
+
+class Steps(Document):
+    zh: list[str] = Field(examples=[["看门口摄像头", "致电本人或家属"]])
+    en: list[str] = Field(examples=[["Look at the door's camera", "Call the resident or the family"]])
+
+
+class Subject(Document):
+    kind: Literal["site", "place", "resident", "device", "street"]
+    code: str = Field(examples=["door-1"])
+
+
+class EscalationState(Document):
+    step: int
+    at: datetime | None
+
+
+class Alert(Document):
+    """What a person must look at."""
+
+    id: int = Field(examples=[17])
+    rule: str = Field(examples=["D-03"])
+    rule_version: int = Field(examples=[1])
+    name: BothLanguages
+    advice: Steps
+    severity: Severity
+    condition: Condition
+    handling: Handling
+    site: str = Field(examples=["h1"])
+    subject: Subject
+    resident: str | None = Field(examples=["r1"])
+    raised_at: datetime = Field(description="When it became true, with the site's offset.")
+    received_at: datetime = Field(description="When the server came to know.")
+    cleared_at: datetime | None
+    claimed_by: str | None = Field(examples=["duty-4f0c2a91be"])
+    claimed_at: datetime | None
+    closed_at: datetime | None
+    outcome: str | None
+    occurrences: int = Field(examples=[2])
+    last_occurrence_at: datetime
+    inhibits: int = Field(description="How many alerts this one explains.")
+    escalation: EscalationState | None
+    flags: list[str] = Field(examples=[["delayed"]])
+    evidence: list[dict[str, Any]]
+
+
+class AlertPage(Page[Alert]):
+    as_of: int = Field(description="The log id that this page reflects: a feed resumed from it misses nothing.")
+
+
+class Occurrence(Document):
+    n: int
+    at: datetime
+    received_at: datetime
+    event: int | None = Field(description="The event's id, where one caused it.")
+
+
+class LogEntry(Document):
+    log_id: int
+    change: str = Field(examples=["claimed"])
+    at: datetime
+    by: str
+    note: str | None = None
+
+
+class AlertDetail(Alert):
+    occurrence_list: list[Occurrence]
+    log: list[LogEntry]
+
+
+class Event(Document):
+    """What a device said happened."""
+
+    id: int = Field(description="The server's id: the event's position in the log.", examples=[4711])
+    device_event_id: str | None = Field(examples=["01J9ZK"])
+    site: str = Field(examples=["h1"])
+    device: str = Field(examples=["mag-1"])
+    type: str = Field(examples=["door.opened"])
+    at: datetime | None = Field(description="Device time, with the site's offset; null where the device gave none.")
+    received_at: datetime
+    value: float | None
+    unit: str | None
+    flags: list[Literal["delayed", "skewed", "test"]]
+
+
+class Quarantined(Document):
+    """A message that could not be taken."""
+
+    id: int
+    received_at: datetime
+    topic: str
+    reason: str = Field(examples=["not_json"])
+    detail: str
+    payload: str = Field(description="The first 4 KiB, as text where they are UTF-8.")
+    encoding: Literal["utf-8", "base64"]
+    payload_size: int
+
+
+class Me(Document):
+    """Who the caller is. `csrf` goes into X-CSRF-Token on unsafe requests of a browser's session."""
+
+    name: str = Field(examples=["duty-4f0c2a91be"])
+    role: Role
+    scope: dict[str, Any] = Field(examples=[{"district": True}])
+    expires_at: datetime | None
+    csrf: str | None
+
+
+class ImportCounts(Document):
+    created: int
+    updated: int
+    unchanged: int
+
+
+class DeviceCredentials(Document):
+    """Shown this once."""
+
+    username: str = Field(examples=["h1:sos-1"])
+    password: str = Field(examples=["Zk1rJ0yOQ3mC7w9xT2uVbA"])
+
+
+class PartState(Document):
+    name: str
+    ok: bool
+    reason: str | None
+    at: datetime | None
+    age: float | None = Field(description="Seconds since it spoke.")
+    detail: dict[str, Any]
+
+
+class Readiness(Document):
+    ready: bool
+    parts: dict[str, PartState]
+
+
+class Watch(Document):
+    """Proof that a quiet screen is alive."""
+
+    ready: bool
+    parts: list[PartState]
+    last_event_at: datetime | None
+    events_per_minute: list[int] = Field(description="The last 60 minutes, the running one last.")
+
+
+class Alive(Document):
+    status: Literal["alive"]
