@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from alerts.life import Alert
+from alerts.transitions import Alert
 from store.errors import translated
 from store.head import Head
 from store.pool import Connection

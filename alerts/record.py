@@ -9,8 +9,8 @@ from psycopg.types.json import Jsonb
 
 from alerts.findings import Change, Finding
 from alerts.journal import LogRow, chained, utc_text
-from alerts.life import Alert, found, raised
 from alerts.schedule import moment
+from alerts.transitions import Alert, found, raised
 from store.errors import translated
 from store.head import Head
 from store.pool import Connection

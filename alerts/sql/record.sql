@@ -13,7 +13,7 @@ SELECT a.id, a.rule, a.rule_version, a.severity, a.severity_since, a.condition, 
 UPDATE alert a
    SET rule_version = n.rule_version, severity = n.severity, severity_since = n.severity_since,
        condition = n.condition, handling = n.handling, cleared_at = n.cleared_at, claimed_by = n.claimed_by,
-       claimed_at = n.claimed_at, proposed = n.proposed, closed_by = n.closed_by, closed_at = n.closed_at,
+       claimed_at = n.claimed_at, proposed = nullif(n.proposed, 'null'), closed_by = n.closed_by, closed_at = n.closed_at,
        outcome = n.outcome, contact_made = n.contact_made, occurrences = n.occurrences,
        last_occurrence_at = n.last_occurrence_at, occurrence_logged_at = n.occurrence_logged_at, flags = n.flags,
        escalation_step = n.escalation_step, escalation_at = n.escalation_at, snoozed_until = n.snoozed_until
@@ -33,8 +33,8 @@ WITH raised AS (
            closed_at, outcome, contact_made, occurrences, last_occurrence_at, occurrence_logged_at, flags,
            escalation_step, escalation_at, snoozed_until)
     SELECT id, rule, rule_version, severity, severity_since, condition, handling, site, subject_kind,
-           subject, resident, cause, raised_at, received_at, cleared_at, claimed_by, claimed_at, proposed, closed_by,
-           closed_at, outcome, contact_made, occurrences, last_occurrence_at, occurrence_logged_at, flags,
+           subject, resident, cause, raised_at, received_at, cleared_at, claimed_by, claimed_at, nullif(proposed, 'null'),
+           closed_by, closed_at, outcome, contact_made, occurrences, last_occurrence_at, occurrence_logged_at, flags,
            escalation_step, escalation_at, snoozed_until
       FROM jsonb_to_recordset(%(raised)s) AS n(
         id bigint, rule text, rule_version integer, severity smallint, severity_since timestamptz, condition text,

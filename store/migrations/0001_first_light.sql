@@ -254,6 +254,7 @@ CREATE TABLE alert (
 CREATE UNIQUE INDEX alert_one_open ON alert (rule, subject_kind, subject) WHERE handling <> 'closed';
 CREATE INDEX alert_open ON alert (severity, raised_at) WHERE handling <> 'closed';
 CREATE INDEX alert_site ON alert (site, id);
+CREATE INDEX alert_parent ON alert (parent) WHERE parent IS NOT NULL;
 
 -- Each time the condition of an alert happened, the first included.
 CREATE TABLE occurrence (
@@ -288,6 +289,24 @@ CREATE TRIGGER alert_log_append_only BEFORE UPDATE OR DELETE ON alert_log
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER input_log_append_only BEFORE UPDATE OR DELETE ON input_log
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+-- An alert with the names of all that it refers to: what is read of it, wherever.
+CREATE VIEW alert_told AS
+SELECT a.id, a.rule, a.rule_version, v.definition -> 'name' AS name, v.definition -> 'advice' AS advice, a.severity,
+       a.severity_since, a.condition, a.handling, s.code AS site, s.street, s.timezone, a.subject_kind,
+       CASE a.subject_kind WHEN 'site' THEN s.code WHEN 'place' THEN l.code WHEN 'device' THEN d.code ELSE u.code END
+           AS subject_code,
+       r.code AS resident, coalesce(cardinality(r.flags), 0) AS risk, a.raised_at, a.received_at, a.cleared_at,
+       p.name AS claimed_by, a.claimed_at, a.closed_at, a.outcome, a.occurrences, a.last_occurrence_at,
+       a.escalation_step, a.escalation_at, a.flags
+  FROM alert a
+  JOIN site s ON s.id = a.site
+  JOIN rule_version v ON v.rule = a.rule AND v.version = a.rule_version
+  LEFT JOIN place l ON a.subject_kind = 'place' AND l.id = a.subject
+  LEFT JOIN device d ON a.subject_kind = 'device' AND d.id = a.subject
+  LEFT JOIN resident u ON a.subject_kind = 'resident' AND u.id = a.subject
+  LEFT JOIN resident r ON r.id = a.resident
+  LEFT JOIN principal p ON p.id = a.claimed_by;
 
 -- ---------------------------------------------------------------- parts
 -- What each running part last said of itself; /readyz and the desk read it.
