@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 ROLE = DATABASE = "shouwang"
 # sockaddr_un holds 107 bytes; the file is called .s.PGSQL.5432.
 _LONGEST_SOCKET_DIR = 107 - len("/.s.PGSQL.5432.lock")
+_PROGRESS = re.compile(r"redo in progress, .*|syncing data directory .*|resetting unlogged relations .*")
 _HBA = "local all all scram-sha-256\n"
 _OPTIONS = {
     "listen_addresses": "",
@@ -88,6 +89,12 @@ class Database:
         for key, value in options.items():
             argv += ["-c", f"{key}={value}"]
         return Command(name=self.name, argv=tuple(argv), user=self._user, stop="SIGINT", piped=True)
+
+    def on_line(self, line: str) -> str:
+        """Take a line of the server's log and tell how far a recovery is."""
+        if found := _PROGRESS.search(line):
+            log.info("the database recovers from a crash", extra={"progress": found[0]})
+        return line
 
     async def wait_ready(self) -> None:
         """Wait, however long a recovery takes, until the server answers and has our database."""

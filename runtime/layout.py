@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,6 +110,12 @@ def write_private(path: Path, text: str, *, user: User | None = None) -> None:
     except BaseException:
         draft.unlink(missing_ok=True)
         raise
+
+
+def fresh_metrics(data: DataDir) -> Path:
+    """An empty folder for this run's counters: what processes of an earlier run counted is forgotten."""
+    shutil.rmtree(data.metrics, ignore_errors=True)
+    return private_dir(data.metrics)
 
 
 @contextmanager

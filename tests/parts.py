@@ -126,8 +126,7 @@ class RunningBroker:
         return logins
 
     def _line(self, line: str) -> None:
-        self.lines.append(line)
-        self.part.on_line(line)
+        self.lines.append(self.part.on_line(line))
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""The commands, a file for each that does more than call one function."""

@@ -1,0 +1,70 @@
+"""Logs: one JSON object a line on standard error; what embedded parts say, in files of limited size."""
+
+import json
+import logging
+import os
+import sys
+from datetime import UTC, datetime
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+FILE_BYTES = 5_000_000
+FILES = 3
+# What every record has; the rest came by `extra`.
+_PLAIN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+
+class JsonLines(logging.Formatter):
+    """A record as one line: time, level, part, logger, message, extras."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__()
+        self._part = part
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "part": self._part,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= {key: value for key, value in vars(record).items() if key not in _PLAIN}
+        if record.exc_info and record.exc_info[0] is not None:
+            line |= {"error": record.exc_info[0].__name__, "trace": self._trace(record)}
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+    @staticmethod
+    def _trace(record: logging.LogRecord) -> list[str]:
+        """Where it happened, without the messages: those of drivers quote data, which may be personal."""
+        places, trace = [], record.exc_info[2] if record.exc_info else None
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            places.append(f"{Path(code.co_filename).name}:{trace.tb_lineno} {code.co_name}")
+            trace = trace.tb_next
+        return places
+
+
+def set_up(part: str, level: str) -> None:
+    """Send this process's logs to standard error as JSON lines."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines(part))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # Requests carry what people looked for.
+    for name in ("uvicorn.access", "httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class PartLog:
+    """The file that keeps what an embedded part says, as it says it; at most `FILE_BYTES` times `FILES`."""
+
+    def __init__(self, path: Path) -> None:
+        self._handler = RotatingFileHandler(path, maxBytes=FILE_BYTES, backupCount=FILES - 1, encoding="utf-8")
+        os.chmod(path, 0o600)  # noqa: PTH101 -- the handler has just made it, by name
+        self._handler.setFormatter(logging.Formatter("%(message)s"))
+
+    def write(self, line: str) -> None:
+        self._handler.emit(logging.makeLogRecord({"msg": "%s", "args": (line,)}))
+
+    def close(self) -> None:
+        self._handler.close()
