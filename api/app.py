@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 from api import openapi, pages, problems
 from api.activity import Activity
+from api.feed import FeedTimes, Pages
 from api.headers import SecurityHeaders
 from api.lockout import Lockout
 from api.metrics import Measured
@@ -24,7 +25,9 @@ PREFIX = "/api/v1"
 BODY_LIMIT = 64 * 1024  # bytes; the registry's import has its own
 
 
-def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = utc_now) -> FastAPI:
+def create_app(
+    settings: ApiSettings, *, clock: Callable[[], datetime] = utc_now, feed_times: FeedTimes | None = None
+) -> FastAPI:
     """Build the app. It starts and answers also while the database is away."""
 
     @asynccontextmanager
@@ -32,11 +35,14 @@ def create_app(settings: ApiSettings, *, clock: Callable[[], datetime] = utc_now
         async with (
             open_pool(settings.database_url, name="api", max_size=settings.pool_size) as pool,
             Tail(pool, settings.database_url).running() as tail,
+            Pages(pool).open() as pages,
         ):
             app.state.service = Service(
                 settings=settings,
                 pool=pool,
                 tail=tail,
+                pages=pages,
+                feed_times=feed_times or FeedTimes(),
                 lockout=Lockout(time.monotonic),
                 activity=Activity(),
                 clock=clock,

@@ -1,16 +1,16 @@
 """The shapes of answers, version 1; the OpenAPI document and its examples come from here."""
 
 from datetime import datetime
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.rights import Role
+from devices.models import DeviceKind, Language, PlaceKind, PlaceRole, Power, Presence, SiteKind
 
 Severity = Literal["P1", "P2", "P3", "P4"]
 Handling = Literal["inhibited", "new", "claimed", "confirming", "closed"]
 Condition = Literal["active", "cleared"]
-Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 _Item = TypeVar("_Item")
 
@@ -71,10 +71,10 @@ class Alert(Document):
     outcome: str | None
     occurrences: int = Field(examples=[2])
     last_occurrence_at: datetime
-    inhibits: int = Field(description="How many alerts this one explains.")
-    escalation: EscalationState | None
+    inhibits: list[int] = Field(description="The ids of the alerts that this one explains.")
+    escalation: EscalationState
     flags: list[str] = Field(examples=[["delayed"]])
-    evidence: list[dict[str, Any]]
+    evidence: list[int] = Field(description="The ids of the events behind its first and newest occurrences.")
 
 
 class AlertPage(Page[Alert]):
@@ -89,16 +89,29 @@ class Occurrence(Document):
 
 
 class LogEntry(Document):
+    """One change. `erased`: somebody wrote something, and it was erased."""
+
     log_id: int
     change: str = Field(examples=["claimed"])
     at: datetime
     by: str
-    note: str | None = None
+    severity: Severity
+    condition: Condition
+    handling: Handling
+    outcome: str | None
+    contact: str | None
+    note: str | None
+    erased: bool
 
 
-class AlertDetail(Alert):
-    occurrence_list: list[Occurrence]
-    log: list[LogEntry]
+class FeedEntry(Document):
+    """The data of one `alert` event of the feed; `alert` is as that change left it."""
+
+    log_id: int
+    change: str
+    at: datetime
+    by: str
+    alert: Alert
 
 
 class Event(Document):
@@ -114,6 +127,14 @@ class Event(Document):
     value: float | None
     unit: str | None
     flags: list[Literal["delayed", "skewed", "test"]]
+
+
+class AlertDetail(Alert):
+    """One alert with what became of it; the newest 200 occurrences."""
+
+    occurrence_list: list[Occurrence]
+    events: list[Event] = Field(description="The events that `evidence` names.")
+    log: list[LogEntry]
 
 
 class Quarantined(Document):
@@ -177,3 +198,84 @@ class Watch(Document):
 
 class Alive(Document):
     status: Literal["alive"]
+
+
+class Site(Document):
+    code: str
+    kind: SiteKind
+    name: str
+    street: str
+    community: str
+    provider: str
+    address: str
+    timezone: str
+
+
+class Place(Document):
+    site: str
+    code: str
+    kind: PlaceKind
+    role: PlaceRole | None
+    sealed: bool
+    open_hours: list[str] | None
+
+
+class Resident(Document):
+    """`care` is null for those who may not see care records."""
+
+    code: str
+    site: str
+    bed: str | None
+    name: str
+    flags: list[str]
+    presence: Presence
+    care: dict[str, Any] | None
+
+
+class DeviceState(Document):
+    last_seen: datetime | None
+    status: str | None
+    liveness: Literal["unknown", "ok", "suspect", "offline"]
+    battery: int | None
+    rssi: int | None
+    skewed: bool
+
+
+class Device(Document):
+    site: str
+    code: str
+    kind: DeviceKind
+    make: str
+    place: str | None
+    resident: str | None
+    gateway: str | None
+    power: Power | None
+    heartbeat: str | None
+    state: DeviceState
+
+
+class Contact(Document):
+    id: str
+    resident: str
+    name: str
+    relation: str
+    order: int
+    phone: str
+    channels: list[str]
+    language: Language
+
+
+class Rule(Document):
+    """A rule in its newest version; `definition` is what the catalogue says."""
+
+    code: str = Field(examples=["D-03"])
+    version: int
+    definition: dict[str, Any]
+    overrides: list[dict[str, Any]]
+    at: datetime
+    by: str
+
+
+class RuleVersion(Document):
+    code: str
+    version: int

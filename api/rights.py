@@ -12,10 +12,10 @@ class Right(StrEnum):
     """What can be asked for. The value is said in the refusal."""
 
     SEE_ALERTS = "see alerts"
-    HANDLE_ALERTS = "claim, release and note alerts"
-    CLOSE_ALERTS = "close alerts"
+    HANDLE_ALERTS = "handle alerts"
     SEE_REGISTRY = "see sites, places and devices"
     SEE_RESIDENTS = "see residents"
+    SEE_CARE = "see care records"
     SEE_CONTACTS = "see contacts"
     IMPORT_REGISTRY = "import the registry"
     ISSUE_CREDENTIALS = "issue device credentials"
@@ -33,9 +33,9 @@ GRANTED: Mapping[Right, frozenset[str]] = MappingProxyType(
     {
         Right.SEE_ALERTS: _CARE | {"family", "bureau"},
         Right.HANDLE_ALERTS: _CARE,
-        Right.CLOSE_ALERTS: _DESK,
         Right.SEE_REGISTRY: _CARE | {"family", "bureau", "installer"},
         Right.SEE_RESIDENTS: _CARE | {"family"},
+        Right.SEE_CARE: _CARE,
         Right.SEE_CONTACTS: _CARE,
         Right.IMPORT_REGISTRY: frozenset({"admin"}),
         Right.ISSUE_CREDENTIALS: frozenset({"admin", "installer"}),

@@ -9,6 +9,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from api.activity import Activity
+from api.feed import FeedTimes, Pages
 from api.lockout import Lockout
 from api.settings import ApiSettings
 from api.tail import Tail
@@ -30,6 +31,8 @@ class Service:
     settings: ApiSettings
     pool: Pool
     tail: Tail
+    pages: Pages
+    feed_times: FeedTimes
     lockout: Lockout
     activity: Activity
     clock: Callable[[], datetime]

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from typing import Any
 
 from store.errors import StoreError, translated
 from store.notify import listen
@@ -54,7 +55,7 @@ class Tail:
                 yield self
             finally:
                 self.stop()
-                await _cancelled(followers)
+                await cancelled(followers)
 
     async def end(self) -> int:
         """Read the last id that is committed."""
@@ -92,7 +93,8 @@ class Tail:
         self._moved = asyncio.Event()
 
 
-async def _cancelled(tasks: set[asyncio.Task[None]]) -> None:
+async def cancelled(tasks: set[asyncio.Task[Any]]) -> None:
+    """Cancel tasks until they have ended."""
     # Python 3.11's wait_for, which the driver uses, swallows a cancellation that meets its result: ask again.
     while tasks:
         for task in tasks:

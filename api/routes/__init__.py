@@ -1,5 +1,16 @@
 """One router a resource; `app` mounts them all under the version's prefix."""
 
-from api.routes import events, session, watch
+from api.routes import alerts, events, feed, intake, registry, rules, session, watch
 
-ROUTERS = (session.router, watch.router, events.router)
+# The feed stands before the alerts: its path would be an alert's otherwise.
+ROUTERS = (
+    session.router,
+    feed.router,
+    alerts.router,
+    events.router,
+    registry.router,
+    registry.one_router,
+    intake.router,
+    rules.router,
+    watch.router,
+)

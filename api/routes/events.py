@@ -27,6 +27,7 @@ _SeesQuarantine = Annotated[Principal, Depends(having(Right.SEE_QUARANTINE))]
 
 @router.get("/events")
 async def events(
+    *,
     caller: _Sees,
     conn: Lent,
     device: Code | None = None,

@@ -45,7 +45,7 @@ async def test_bearer(api: Api) -> None:
 )
 async def test_wrong_header(api: Api, header: str) -> None:
     """Whatever stands in the header, a wrong one is a 401 with a challenge."""
-    answer = await api.client.get(ME, headers={"Authorization": header.encode("latin-1")})
+    answer = await api.client.get(ME, headers={b"Authorization": header.encode("latin-1")})
     assert_problem(answer, 401, "unauthorized")
     assert answer.headers["www-authenticate"].startswith('Bearer realm="shouwang", error="invalid_token"')
 
@@ -214,4 +214,4 @@ async def test_wrong_token_request(api: Api, wrong: dict[str, str], said: str) -
     """What no token can be is refused with a sentence, before anything is written."""
     async with api.service.connection() as conn:
         with pytest.raises(BadToken, match=said):
-            await issue_token(conn, now=api.clock(), **wrong)
+            await issue_token(conn, role=wrong["role"], name=wrong.get("name"), now=api.clock())

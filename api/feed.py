@@ -1,0 +1,142 @@
+"""The live feed's reading: pages of the log after an id, shared by readers who want the same, never queued."""
+
+import asyncio
+import json
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fastapi.sse import ServerSentEvent
+
+from alerts.read import FeedRow, feed_rows
+from api.metrics import FEED_EVENTS, FEEDS
+from api.principals import Principal
+from api.problems import Problem
+from api.tail import Tail, cancelled
+from devices.scope import Scope
+from store.errors import StoreError, translated
+from store.pool import Pool
+
+PAGE = 100
+REMEMBERED = 16  # pages; readers who are awake together ask for the same few
+AGAIN_AFTER = 1.0  # seconds between looks while the database is away
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeedTimes:
+    """Seconds: between keep-alive comments, and between looks at the reader's rights (design, section 8)."""
+
+    keep_alive: float = 10.0
+    rights: float = 30.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sent:
+    """A change as it goes over the wire, rendered once for all its readers."""
+
+    log_id: int
+    data: str
+
+
+_Page = Sequence[Sent]
+_Key = tuple[Scope, int, int]
+
+
+class Pages:
+    """Reads pages of the log; who asks for the same page at the same end of the log shares one read."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._reads: OrderedDict[_Key, asyncio.Task[_Page]] = OrderedDict()
+
+    async def after(self, log_id: int, scope: Scope, end: int) -> _Page:
+        """Return the changes after an id within a scope, knowing that the log reaches to `end` at least.
+
+        Fewer than `PAGE` of them are all up to `end`. Raises `StoreError`.
+        """
+        key = (scope, log_id, end)
+        read = self._reads.get(key)
+        if read is None or (read.done() and (read.cancelled() or read.exception() is not None)):
+            read = self._reads[key] = asyncio.create_task(self._read(log_id, scope), name="feed-page")
+            while len(self._reads) > REMEMBERED:
+                self._reads.popitem(last=False)
+        # Shielded: a reader who leaves takes nobody else's page along.
+        return await asyncio.shield(read)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["Pages"]:
+        """End with the block the reads that are under way."""
+        try:
+            yield self
+        finally:
+            await cancelled(set(self._reads.values()))
+
+    async def _read(self, log_id: int, scope: Scope) -> _Page:
+        with translated():
+            async with self._pool.connection() as conn:
+                return [_rendered(row) for row in await feed_rows(conn, log_id, PAGE, scope)]
+
+
+def _rendered(row: FeedRow) -> Sent:
+    document: dict[str, Any] = asdict(row)
+    document["at"] = row.at.isoformat()
+    return Sent(log_id=row.log_id, data=json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+
+
+class Reader:
+    """One open feed. It remembers only how far it is; `rights` says who reads now, or raises a `Problem`."""
+
+    def __init__(
+        self, *, tail: Tail, pages: Pages, after: int, scope: Scope, rights: Callable[[], Awaitable[Principal]]
+    ) -> None:
+        self._tail = tail
+        self._pages = pages
+        self._after = after
+        self._scope = scope
+        self._rights = rights
+
+    async def events(self, times: FeedTimes) -> AsyncIterator[ServerSentEvent]:
+        """Yield the changes after where it stands, for ever, until the rights end or the process stops."""
+        loop = asyncio.get_running_loop()
+        checked = spoken = loop.time()
+        with FEEDS.track_inprogress():
+            yield ServerSentEvent(comment=f"the feed goes on after {self._after}", retry=1000)
+            while not self._tail.stopped:
+                if loop.time() - checked >= times.rights:
+                    if not await self._still_may():
+                        yield ServerSentEvent(comment="your rights have ended")
+                        return
+                    checked = loop.time()
+                for sent in await self._page():
+                    yield ServerSentEvent(raw_data=sent.data, event="alert", id=str(sent.log_id))
+                    FEED_EVENTS.inc()
+                    spoken = loop.time()
+                if loop.time() - spoken >= times.keep_alive:
+                    yield ServerSentEvent(comment="keep-alive")
+                    spoken = loop.time()
+                due = min(checked + times.rights, spoken + times.keep_alive) - loop.time()
+                await self._tail.wait_beyond(self._after, max(due, 0.0))
+
+    async def _page(self) -> _Page:
+        end = self._tail.latest
+        if end <= self._after:
+            return ()
+        try:
+            page = await self._pages.after(self._after, self._scope, end)
+        except StoreError:
+            # Nothing is skipped by waiting: where it stands has not moved.
+            await asyncio.sleep(AGAIN_AFTER)
+            return ()
+        self._after = page[-1].log_id if len(page) == PAGE else max([end, *(sent.log_id for sent in page)])
+        return page
+
+    async def _still_may(self) -> bool:
+        try:
+            self._scope = (await self._rights()).scope
+        except StoreError:
+            return True  # the rights last known hold while nobody can be asked
+        except Problem:
+            return False
+        return True

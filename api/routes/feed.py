@@ -1,0 +1,70 @@
+"""`GET /alerts/feed`: every change of alerts, as it is committed."""
+
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from api.auth import check, identify, proof_of
+from api.feed import Reader
+from api.inputs import BIGGEST
+from api.openapi import problem
+from api.principals import Principal
+from api.problems import Problem
+from api.rights import Right
+from api.service import HeldService, Service
+
+router = APIRouter(tags=["alerts"])
+
+_LastId = Annotated[
+    str | None,
+    Header(alias="Last-Event-ID", description="The id of the last change seen: the feed goes on after it."),
+]
+_FirstId = Annotated[
+    int | None, Query(ge=0, le=BIGGEST, description="The same for the first connection, such as a list's `as_of`.")
+]
+
+
+async def _allowed(service: Service, request: Request) -> Principal:
+    """Return who reads, right now; on a connection that is given back before the feed begins."""
+    proof = proof_of(request)
+    async with service.connection() as conn:
+        principal = await identify(conn, proof, service)
+    check(principal, Right.SEE_ALERTS)
+    return principal
+
+
+async def _reader(
+    request: Request, service: HeldService, last_id: _LastId = None, last_event_id: _FirstId = None
+) -> Reader:
+    rights = partial(_allowed, service, request)
+    principal = await rights()
+    end = await service.tail.end()
+    asked = _number(last_id) if last_id else last_event_id
+    if asked is not None and asked > end:
+        raise Problem(409, "ahead-of-log", "The log does not reach that id: read the list of alerts again.")
+    after = end if asked is None else asked
+    return Reader(tail=service.tail, pages=service.pages, after=after, scope=principal.scope, rights=rights)
+
+
+@router.get(
+    "/alerts/feed",
+    response_class=EventSourceResponse,
+    responses={
+        200: {"description": "Events `alert` with data as in FeedEntry, and comments every 10 s"},
+        400: problem("Last-Event-ID is no id"),
+        409: problem("The id lies beyond the end of the log"),
+    },
+)
+async def feed(reader: Annotated[Reader, Depends(_reader)], service: HeldService) -> AsyncIterator[ServerSentEvent]:
+    """Follow the log of alerts as server-sent events. Without an id it begins at the end."""
+    async for event in reader.events(service.feed_times):
+        yield event
+
+
+def _number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text[:20]) > BIGGEST:
+        raise Problem(400, "bad-event-id", "Last-Event-ID is not an id of this feed.")
+    return int(text)
