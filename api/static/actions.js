@@ -10,7 +10,7 @@ export async function act(desk, alert, what, body, told) {
   desk.busy.add(alert.id);
   desk.changed();
   try {
-    desk.board.put(await post(`/alerts/${alert.id}/${what}`, body));
+    await desk.settle(await post(`/alerts/${alert.id}/${what}`, body));
     if (told !== null) say(t(told, { name: desk.title(alert) }));
     return true;
   } catch (error) {

@@ -57,13 +57,14 @@ async function request(method, path, body) {
   throw new ApiError(answer.status, answer.body);
 }
 
-/** Like `request`, for pages that need a session: without one the reader is sent to sign in. */
+/** Like `request`, for pages that need a session: without one the reader is sent to sign in, and nothing comes back. */
 async function signedIn(method, path, body) {
   try {
     return await request(method, path, body);
   } catch (error) {
-    if (error.status === 401) leave();
-    throw error;
+    if (error.status !== 401) throw error;
+    leave();
+    return new Promise(() => {});
   }
 }
 

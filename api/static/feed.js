@@ -6,6 +6,7 @@ export const SILENCE = 15_000; // ms without a byte: keep-alives come every 10 s
 const FIRST_WAIT = 500; // ms before the first new try, doubled up to the longest
 const LONGEST_WAIT = 10_000;
 const LOOK_EVERY = 1000;
+const OPENING = 2000; // ms: what a server says at once
 
 /**
  * Events: `open`, `lost`, `frame` (detail: the frame's document), `signedout`.
@@ -17,6 +18,9 @@ export class Feed extends EventTarget {
   #controller = null;
   #tries = 0;
   #wake = null;
+  #openedAt = 0;
+  #flowed = false; // this connection has said more than its opening words
+  #hollow = false; // the last one had not: a new opening proves nothing either
 
   constructor(url, after) {
     super();
@@ -38,7 +42,9 @@ export class Feed extends EventTarget {
 
   /** A connection that says nothing is no connection: give it up, so that a new one is tried. */
   #look() {
-    if (this.isOpen && this.silentFor > SILENCE) this.#controller.abort();
+    if (!this.isOpen || Date.now() - Math.max(this.heardAt, this.#openedAt) < SILENCE) return;
+    this.#hollow = !this.#flowed;
+    this.#controller.abort();
   }
 
   async #keepReading() {
@@ -75,6 +81,8 @@ export class Feed extends EventTarget {
   }
 
   async #readAll(body) {
+    this.#openedAt = Date.now();
+    this.#flowed = false;
     this.#heard();
     this.#tries = 0;
     this.isOpen = true;
@@ -90,13 +98,17 @@ export class Feed extends EventTarget {
   }
 
   #heard() {
-    this.heardAt = Date.now();
+    this.#flowed ||= Date.now() - this.#openedAt > OPENING;
+    if (this.#flowed) this.#hollow = false;
+    if (!this.#hollow) this.heardAt = Date.now();
   }
 
   #take({ id, event, data }) {
     if (event !== "alert") return;
     const logId = Number(id);
     if (logId <= this.#lastId) return; // seen already
+    this.#flowed = true;
+    this.#heard();
     this.#lastId = logId;
     this.dispatchEvent(new CustomEvent("frame", { detail: JSON.parse(data) }));
   }

@@ -21,6 +21,7 @@ import { Watch } from "./watch.js";
 
 const DRAW_AFTER = 60; // ms: a storm of changes is drawn in one go
 const RETRY = 2000;
+const SETTLES = 1000; // ms that the feed is waited for
 
 /**
  * Events: `draw`, show what is known; `tick`, a second has passed. A page's own desk says what the page is called
@@ -28,6 +29,7 @@ const RETRY = 2000;
  */
 export class Desk extends EventTarget {
   #drawing = null;
+  #feed = null;
   #pressing = false;
   #stoppedAt = null;
 
@@ -64,7 +66,7 @@ export class Desk extends EventTarget {
       try {
         return await step();
       } catch (error) {
-        if (!(error instanceof ApiError) || error.status === 401) throw error;
+        if (!(error instanceof ApiError)) throw error;
         await new Promise((resolve) => setTimeout(resolve, RETRY));
       }
     }
@@ -82,6 +84,7 @@ export class Desk extends EventTarget {
     feed.addEventListener("signedout", leave);
     this.watch.follow(feed);
     feed.start();
+    this.#feed = feed;
   }
 
   #changed({ alert, before, frame }) {
@@ -142,6 +145,22 @@ export class Desk extends EventTarget {
     if (verdict.state !== "fine" || this.#stoppedAt === null) return;
     if (byId("resumed").childElementCount === 0) showRecovered(this.#stoppedAt, Date.now());
     this.#stoppedAt = null;
+  }
+
+  /**
+   * Show what one's own action has made of an alert. The feed says it too, and in its place among other changes, so it
+   * goes first; the answer is used where the feed does not come.
+   */
+  async settle(answer) {
+    const told = await new Promise((resolve) => {
+      const seen = ({ detail }) => detail.alert.id === answer.id && resolve(true);
+      this.board.addEventListener("change", seen);
+      setTimeout(() => {
+        this.board.removeEventListener("change", seen);
+        resolve(false);
+      }, this.#feed?.isOpen ? SETTLES : 0);
+    });
+    if (!told) this.board.put(answer);
   }
 
   title(alert) {

@@ -51,7 +51,7 @@ async function read() {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (error.status === 404) byId("reading").textContent = t("case.missing");
-    else if (error.status !== 401) setTimeout(readSoon, 2000);
+    else setTimeout(readSoon, 2000);
   }
 }
 

@@ -1,6 +1,6 @@
 // Light or dark, keys, sign out.
 
-import { ApiError, leave, remove } from "./api.js";
+import { ApiError, remove } from "./api.js";
 import { say } from "./banner.js";
 import { byId } from "./dom.js";
 import { keysOn, setKeys } from "./keys.js";
@@ -34,7 +34,6 @@ async function signOut(dialog) {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     dialog.close();
-    if (error.status === 401) leave();
-    else say(t("said.signed_out_failed"), true);
+    say(t("said.signed_out_failed"), true);
   }
 }

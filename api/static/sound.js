@@ -108,7 +108,7 @@ export class Sound {
     const gauge = byId("sound-gauge");
     gauge.className = fine ? "good" : "bad";
     gauge.dataset.state = state;
-    refill(gauge, el("small", {}, t("frame.sound")), el("span", {}, icon(fine ? "sound" : "mute"), words));
+    refill(gauge, el("small", {}, t("frame.sound")), el("span", {}, icon(fine ? "sound" : "mute"), el("span", { class: "words" }, words)));
     refill(byId("soundbar"), fine ? null : this.#bar(state));
   }
 

@@ -60,7 +60,7 @@ export class Watch {
     this.lastEventAt = answer.last_event_at ?? this.lastEventAt;
     this.trace = answer.events_per_minute ?? this.trace;
     if (this.ready) this.#badSince = null;
-    else this.#badSince ??= Date.now();
+    else this.#badSince = Math.min(this.#badSince ?? Infinity, Date.now() - 1000 * this.#longestSilence);
   }
 
   #answered() {
@@ -79,8 +79,12 @@ export class Watch {
     return { state: sure ? "fine" : "unsure", since: heardAt };
   }
 
+  get #longestSilence() {
+    return Math.max(0, ...this.parts.filter(({ ok }) => !ok).map(({ age }) => age ?? 0));
+  }
+
   #hasLasted() {
-    return Date.now() - this.#badSince > GRACE || this.parts.some((part) => !part.ok && part.age > SILENT_PART);
+    return Date.now() - this.#badSince > GRACE || this.#longestSilence > SILENT_PART;
   }
 
   /** Each part with `ok`, `stalled` or `unknown`; what nobody can be asked about is unknown, never fine. */
