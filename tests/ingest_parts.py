@@ -6,19 +6,20 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 import aiomqtt
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from ingest.address import BrokerAddress
 from ingest.service import IngestService
 from ingest.settings import IngestSettings
-from store.head import Head, InputEntry, append_input, lock_head, save_head
+from store.head import Fenced, Head, InputEntry, append_input, lock_head, save_head
 from store.notify import notify
 from store.pool import Connection, Pool, open_pool
 
@@ -103,7 +104,7 @@ class Ingest:
     engine: RecordingEngine
     task: asyncio.Task[None]
     pool: Pool
-    others: dict[str, Any] = field(default_factory=dict)
+    fenced: bool = False
 
     async def session(self) -> None:
         """Wait until every filter is subscribed."""
@@ -111,6 +112,22 @@ class Ingest:
 
     async def caught_up(self) -> None:
         await until(lambda: hasattr(self.service, "_standing") and self.service._standing.caught_up)
+
+    async def fence(self) -> None:
+        """Wait until another holder has ended this one."""
+        await until(self.task.done)
+        with pytest.raises(Fenced):
+            self.task.result()
+        self.fenced = True
+
+    async def stop(self) -> None:
+        if self.fenced:
+            return
+        if self.task.done():
+            self.task.result()
+        self.task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self.task
 
 
 def settings(mqtt_url: str, database_url: str, **changed: Any) -> IngestSettings:
@@ -130,16 +147,11 @@ async def running_ingest(made: IngestSettings) -> AsyncIterator[Ingest]:
     async with open_pool(made.database_url, name="test-ingest") as pool:
         engine = RecordingEngine()
         service = IngestService(settings=made, pool=pool, engine=engine)
-        task = asyncio.create_task(service.run())
-        ingest = Ingest(service, engine, task, pool)
+        ingest = Ingest(service, engine, asyncio.create_task(service.run()), pool)
         try:
             yield ingest
         finally:
-            if task.done():
-                task.result()
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await ingest.stop()
 
 
 async def until(probe: Callable[[], Any] | Callable[[], Awaitable[Any]], seconds: float = PATIENCE) -> Any:

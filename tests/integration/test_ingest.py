@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from devices.columns import FLAG_DELAYED, FLAG_RETAINED, FLAG_SKEWED, FLAG_TEST
 from store.pool import Pool

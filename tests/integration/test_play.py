@@ -150,6 +150,19 @@ async def test_a_cancelled_play_leaves_no_connection(tmp_path: Path, stub: Broke
     await stub.until(lambda: not stub.clients)
 
 
+async def test_a_play_that_is_cancelled_while_connecting(tmp_path: Path, stub: BrokerStub) -> None:
+    """A connection that is granted after the cancel is ended again, not left behind."""
+    stub.welcome = asyncio.Event()
+    playing = asyncio.create_task(play(recording(tmp_path, [b"1", b"2"]), mqtt_url=stub.url))
+    await stub.until(lambda: stub.knocked == 1)
+    playing.cancel()
+    stub.welcome.set()
+    with pytest.raises(asyncio.CancelledError):
+        await playing
+    await stub.until(lambda: stub.connections == 1 and not stub.clients)
+    assert stub.published == []
+
+
 async def test_progress_is_shown_where_asked(tmp_path: Path, stub: BrokerStub) -> None:
     """A console gets a bar with the number of acknowledged messages."""
     console = Console(record=True, force_terminal=True, width=100, quiet=False, file=(tmp_path / "out").open("w"))
