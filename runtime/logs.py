@@ -7,11 +7,16 @@ import sys
 from datetime import UTC, datetime
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from types import TracebackType
 
 FILE_BYTES = 5_000_000
 FILES = 3
 # What every record has; the rest came by `extra`.
 _PLAIN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+
+# Their messages name things of the program, not of people.
+_ABOUT_CODE = (NameError, AttributeError, ImportError)
 
 
 class JsonLines(logging.Formatter):
@@ -32,6 +37,8 @@ class JsonLines(logging.Formatter):
         line |= {key: value for key, value in vars(record).items() if key not in _PLAIN}
         if record.exc_info and record.exc_info[0] is not None:
             line |= {"error": record.exc_info[0].__name__, "trace": self._trace(record)}
+            if isinstance(record.exc_info[1], _ABOUT_CODE):
+                line["said"] = str(record.exc_info[1])
         return json.dumps(line, ensure_ascii=False, default=str)
 
     @staticmethod
@@ -50,9 +57,15 @@ def set_up(part: str, level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(part))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    sys.excepthook = _unexpected
     # Requests carry what people looked for.
     for name in ("uvicorn.access", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """A fault of ours ends the process: told as a line as well, without the message."""
+    logging.getLogger(__name__).critical("ended by a fault", exc_info=(kind, error, trace))
 
 
 class PartLog:

@@ -16,10 +16,11 @@ from pydantic_settings import (
 
 from runtime.child import MARKER
 from runtime.errors import WrongUse
+from runtime.lifeline import PARENT
 
 PREFIX = "SHOUWANG_"
 CONFIG = "SHOUWANG_CONFIG"
-_NOT_SETTINGS = {CONFIG, MARKER, "SHOUWANG_TEST_DATABASE_URL"}
+_NOT_SETTINGS = {CONFIG, MARKER, PARENT, "SHOUWANG_TEST_DATABASE_URL"}
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable, Coroutine
@@ -17,6 +18,7 @@ from runtime.child import MARKER
 from runtime.database import Database
 from runtime.errors import StartError
 from runtime.layout import DataDir
+from runtime.lifeline import PARENT
 from runtime.orphans import end_orphans, remember
 from runtime.parts import ApiPart, OwnPart
 from runtime.running import Running, publish, withdraw
@@ -102,7 +104,7 @@ class Stack:
     async def _start(self, part: Part) -> Keeper:
         keeper = Keeper(
             part,
-            environment={MARKER: str(self._data.path)},
+            environment={MARKER: str(self._data.path), PARENT: str(os.getpid())},
             patience=PATIENCE[part.name],
             changed=self._remember,
             ended=mark_process_dead,

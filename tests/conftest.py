@@ -11,7 +11,7 @@ from psycopg import sql
 
 from store.migrations import migrate
 from store.pool import Pool, open_pool
-from tests.parts import start_database
+from tests.parts import broker, start_database  # noqa: F401 -- the first is a fixture
 
 TEMPLATE = "shouwang_template"
 

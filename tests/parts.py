@@ -89,6 +89,12 @@ class RunningBroker:
         self.lines: list[str] = []
         self.part = Broker(data, host=self.host, port=self.port, sync_interval="always", refused=self.refused.append)
         self.child: Child | None = None
+        self._said = asyncio.Event()
+
+    async def said(self) -> None:
+        """Wait for the broker's next line."""
+        self._said.clear()
+        await self._said.wait()
 
     def url(self, service: str) -> str:
         """mqtt:// with the credentials of `ingest` or `publisher`."""
@@ -127,6 +133,7 @@ class RunningBroker:
 
     def _line(self, line: str) -> None:
         self.lines.append(self.part.on_line(line))
+        self._said.set()
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from runtime.commands import options
 from runtime.commands.options import Config, Data, DatabaseUrl, Http, MqttUrl
 from runtime.errors import StartError
 from runtime.layout import DataDir, open_data_dir, private_dir
+from runtime.lifeline import end_with_up
 from runtime.logs import set_up
 from runtime.running import database_url as database_of
 from runtime.running import publisher_url
@@ -44,6 +45,7 @@ def api(*, data: Data = None, http: Http = None, config: Config = None, database
     """Run the API and the pages alone."""
     settings = options.settings(data=data, http=http, config=config, database_url=database_url)
     set_up("api", settings.log_level)
+    end_with_up()
     if DataDir(settings.data).metrics.is_dir():
         _count_in(DataDir(settings.data))
     from runtime.wiring import run_api  # noqa: PLC0415 -- as above
@@ -74,11 +76,17 @@ def demo(*, data: Data = None) -> None:
     """Let the demo's devices live. `up --demo` runs this."""
     settings = options.settings(data=data)
     set_up("demo", settings.log_level)
-    asyncio.run(_until_stopped(_demo(settings)))
+    end_with_up()
+    from simulators.api_client import ApiError  # noqa: PLC0415 -- heavy, and this alone needs it
+
+    try:
+        asyncio.run(_until_stopped(_demo(settings)))
+    except ApiError as error:
+        raise StartError(f"the demo cannot be set up: {error}") from error
 
 
 async def _demo(settings: Settings) -> None:
-    from api.tokens import issue_token  # noqa: PLC0415 -- heavy, and this alone needs it
+    from api.tokens import issue_token  # noqa: PLC0415 -- the same
     from simulators.demo import run  # noqa: PLC0415 -- the same
     from store.pool import connect  # noqa: PLC0415 -- the same
 
