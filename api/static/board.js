@@ -4,6 +4,7 @@ import { get } from "./api.js";
 
 const OPEN = ["new", "claimed", "confirming"];
 const KEPT_ENDED = 5;
+const PAGE = 500; // the most that the API gives at once
 
 export function isOpen(alert) {
   return OPEN.includes(alert.handling);
@@ -22,19 +23,20 @@ export class Board extends EventTarget {
 
   /** Read all that is open, and say from which log id the feed goes on. */
   async load() {
-    const asOf = [];
-    for (const handling of OPEN) asOf.push(await this.#loadAll(handling));
+    const asOf = await this.#loadOpen();
     const { items } = await get(`/alerts?handling=closed&limit=${KEPT_ENDED}`);
-    this.ended = items.filter((alert) => alert.closed_at !== null).slice(0, KEPT_ENDED);
+    this.ended = items;
     this.loaded = true;
-    return Math.min(...asOf);
+    return asOf;
   }
 
-  async #loadAll(handling) {
+  /** The first page's log id counts: what changes while the others are read comes again with the feed. */
+  async #loadOpen() {
+    const handling = OPEN.map((word) => `handling=${word}`).join("&");
     let cursor = "";
     let first = null;
     do {
-      const page = await get(`/alerts?handling=${handling}${cursor}`);
+      const page = await get(`/alerts?${handling}&limit=${PAGE}${cursor}`);
       for (const alert of page.items) this.#alerts.set(alert.id, alert);
       first ??= page.as_of;
       cursor = page.next === null ? null : `&cursor=${encodeURIComponent(page.next)}`;

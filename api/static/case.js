@@ -9,7 +9,9 @@ import { hands } from "./order.js";
 import { panel } from "./panel.js";
 import { drawPerson } from "./person.js";
 import { claimButton, happened, pill, tags } from "./row.js";
-import { language, named, said, t } from "./texts.js";
+import { DOT, language, named, said, t } from "./texts.js";
+
+const ENDINGS = ["confirming", "closed"];
 
 /** The bar: what it is, in whose hands, how long, and what can be done. */
 export function drawBar(alert, desk, closing) {
@@ -79,7 +81,7 @@ function drawConfirm(alert, desk) {
 
 function confirmBox(alert, asked, desk) {
   if (asked.by === desk.me) return el("div", { class: "confirm" }, icon("pair"), el("p", {}, t("case.awaiting_mine")));
-  const words = t("case.awaiting", { name: asked.by, said: asked.note ?? "" });
+  const words = t("case.awaiting", { name: asked.by, said: written(asked).join() });
   const agree = button(t("case.confirm"), () => void act(desk, alert, "confirm", {}, "said.confirmed"), { class: "btn btn-main", "data-focus": "confirm" });
   return el("div", { class: "confirm" }, icon("pair"), el("p", {}, words), agree);
 }
@@ -93,10 +95,18 @@ function drawLog(alert) {
       {},
       el("td", {}, time(entry.at, when(entry.at, zone))),
       el("td", {}, entry.by === "system" ? t("case.system") : entry.by),
-      el("td", {}, named("change", entry.change), entry.note ? `：${entry.note}` : null),
+      el("td", {}, [named("change", entry.change), ...written(entry)].join(t("case.colon"))),
     ),
   );
   refill(byId("log"), el("thead", {}, head), el("tbody", {}, rows));
+}
+
+/** What somebody wrote with a change, and the outcome that they chose. */
+function written({ change, outcome, contact, note, erased }) {
+  if (erased) return [t("case.erased")];
+  const chosen = outcome !== null && ENDINGS.includes(change) ? named("outcome", outcome) : null;
+  const words = [chosen, contact, note].filter(Boolean);
+  return words.length > 0 ? [words.join(DOT)] : [];
 }
 
 /** The form is laid once, so that what is being written survives every change of the alert. */

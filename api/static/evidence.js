@@ -25,9 +25,9 @@ function facts(alert) {
 }
 
 function events(alert) {
-  if (alert.evidence.length === 0) return panel("case.evidence", el("p", { class: "pad soft" }, t("case.no_evidence")));
+  if (alert.events.length === 0) return panel("case.evidence", el("p", { class: "pad soft" }, t("case.no_evidence")));
   const zone = zoneOf(alert.raised_at);
-  const rows = alert.evidence.map((event) => [
+  const rows = alert.events.map((event) => [
     time(event.at ?? event.received_at, when(event.at ?? event.received_at, zone)),
     event.device,
     [named("event", event.type), event.flags.map((flag) => el("span", { class: "tag flag" }, named("flag", flag)))].flat(),

@@ -9,7 +9,8 @@ const LOOK_EVERY = 1000;
 const OPENING = 2000; // ms: what a server says at once
 
 /**
- * Events: `open`, `lost`, `frame` (detail: the frame's document), `signedout`.
+ * Events: `open`, `lost`, `frame` (detail: the frame's document), `signedout`, `ahead` (the log does not reach so far:
+ * it is another one, and all must be read again).
  * `heardAt` is when the last byte came, in the browser's ms.
  */
 export class Feed extends EventTarget {
@@ -55,6 +56,7 @@ export class Feed extends EventTarget {
         this.dispatchEvent(new Event("lost"));
       }
       if (status === 401) return this.dispatchEvent(new Event("signedout"));
+      if (status === 409) return this.dispatchEvent(new Event("ahead"));
       await this.#pause();
     }
   }

@@ -82,6 +82,7 @@ export class Desk extends EventTarget {
     feed.addEventListener("frame", ({ detail }) => this.board.put(detail.alert, detail));
     tellGaps(feed);
     feed.addEventListener("signedout", leave);
+    feed.addEventListener("ahead", () => location.reload());
     this.watch.follow(feed);
     feed.start();
     this.#feed = feed;

@@ -59,7 +59,7 @@ function over(alert, zone) {
 export function tags(alert, names) {
   const risks = names.risks(alert).map((risk) => el("span", { class: "tag" }, named("risk", risk)));
   const flags = alert.flags.map((flag) => el("span", { class: "tag flag" }, named("flag", flag)));
-  const explained = alert.inhibits > 0 ? [el("span", { class: "tag" }, t("row.hides", { n: alert.inhibits }))] : [];
+  const explained = alert.inhibits.length > 0 ? [el("span", { class: "tag" }, t("row.hides", { n: alert.inhibits.length }))] : [];
   return [...risks, ...flags, ...explained];
 }
 
