@@ -1,6 +1,9 @@
 """Where a broker is and as whom to speak to it."""
 
+import asyncio
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Self
 from urllib.parse import unquote, urlsplit
@@ -8,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import aiomqtt
 
 PORTS = {"mqtt": 1883, "mqtts": 8883}
+TIMEOUT = 5  # seconds to connect and to disconnect in
 KEEPALIVE = 15  # seconds; a broker that hangs is noticed within about twice that
 
 
@@ -63,8 +67,34 @@ class Link:
             identifier=self.client_id,
             will=will,
             keepalive=KEEPALIVE,
+            timeout=TIMEOUT,
             max_inflight_messages=window,
             tls_context=ssl.create_default_context() if self.tls else None,
         )
         client.pending_calls_threshold = window  # it warns above it, and a full window is meant
         return client
+
+
+@asynccontextmanager
+async def connected(client: aiomqtt.Client) -> AsyncIterator[None]:
+    """Hold a connection; whenever it is cancelled, while connecting too, no connection is left and the cancel stands.
+
+    MqttError where it could not begin; one that cannot end in order has ended all the same.
+    """
+    entering = asyncio.create_task(client.__aenter__())
+    try:
+        await asyncio.shield(entering)
+    except asyncio.CancelledError:
+        await asyncio.wait({entering})
+        if entering.exception() is None:
+            await _leave(client)
+        raise
+    try:
+        yield
+    finally:
+        await _leave(client)
+
+
+async def _leave(client: aiomqtt.Client) -> None:
+    with suppress(aiomqtt.MqttError):
+        await client.__aexit__(None, None, None)

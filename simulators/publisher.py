@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import aiomqtt
 
-from simulators.link import Link
+from simulators.link import Link, connected
 
 log = logging.getLogger(__name__)
 
 WINDOW = 256  # messages under way at once
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0  # seconds between two attempts to connect
-GRACE = 1.0  # seconds until a failed publish ends a session that nothing else has ended
+GRACE = 1.0  # seconds for an offer to be taken; and until a failed publish ends what nothing else has ended
 
 
 class PublisherError(Exception):
@@ -82,8 +82,9 @@ class Publisher:
         if self._client is None:
             return False
         try:
-            await self._client.publish(message.topic, message.payload, message.qos, message.retain)
-        except aiomqtt.MqttError:
+            async with asyncio.timeout(GRACE):
+                await _publish(self._client, message)
+        except (aiomqtt.MqttError, TimeoutError):
             return False
         return True
 
@@ -103,7 +104,7 @@ class Publisher:
             try:
                 await self._connection()
             except aiomqtt.MqttError as error:
-                if self.connections == connections and time.monotonic() >= deadline:
+                if time.monotonic() >= deadline:
                     raise PublisherError(f"no connection to the broker at {self._link.place}: {error}") from error
             if self.connections > connections:
                 deadline, pause = time.monotonic() + self._patience.again, FIRST_PAUSE
@@ -114,8 +115,9 @@ class Publisher:
             pause = min(pause * 2, self._longest_pause)
 
     async def _connection(self) -> None:
-        """One connection, until it ends; MqttError where it could not begin or not end in order."""
-        async with self._link.client(window=self._window, will=self._will) as client:
+        """One connection, until it ends; MqttError where it could not begin."""
+        client = self._link.client(window=self._window, will=self._will)
+        async with connected(client):
             self.connections += 1
             await self._session(client)
 
@@ -131,6 +133,7 @@ class Publisher:
         finally:
             self._client = None
             self.connected.clear()
+        _stand_by_a_cancel()
 
     def _begin(self, client: aiomqtt.Client, group: asyncio.TaskGroup) -> None:
         """Greet, then send again what an earlier connection left unacknowledged, in its order, before anything new."""
@@ -163,4 +166,12 @@ class Publisher:
 
 
 async def _publish(client: aiomqtt.Client, message: Message) -> None:
+    # With a timeout of its own, aiomqtt would use wait_for, which loses cancels in Python 3.11.
     await client.publish(message.topic, message.payload, message.qos, message.retain, timeout=math.inf)
+
+
+def _stand_by_a_cancel() -> None:
+    """Raise the CancelledError that a task group of Python 3.11 loses when one of its tasks fails at the same time."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

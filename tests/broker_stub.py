@@ -24,10 +24,12 @@ class BrokerStub:
 
     port: int = 0
     hang_up: Callable[[int], bool] = lambda _number: False
+    welcome: asyncio.Event | None = None  # where given, nobody is let in before it is set
     refuse: Callable[[str], bool] = lambda _client_id: False
     published: list[Published] = field(default_factory=list)
     wills: dict[str, Published] = field(default_factory=dict)
     connections: int = 0
+    knocked: int = 0
     clients: dict[str, asyncio.StreamWriter] = field(default_factory=dict)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     _seen: int = 0
@@ -64,6 +66,10 @@ class BrokerStub:
         """Answer CONNECT; the client id, or None where it was refused."""
         first, body = await _packet(reader)
         assert first >> 4 == CONNECT
+        self.knocked += 1
+        await self._tell()
+        if self.welcome is not None:
+            await self.welcome.wait()
         flags, rest = body[7], body[10:]
         client_id, rest = _text(rest)
         if flags & 0x04:
