@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from psycopg import AsyncCursor
+from psycopg.rows import DictRow
 
 from devices.models import DEVICE_KINDS
 from store.errors import translated
@@ -15,7 +17,7 @@ SQL = load("devices")
 
 NO_DEVICE = 0  # the database numbers devices from 1
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(DEVICE_KINDS)}
-_PAGE = 50_000
+_PAGE = 100_000
 
 
 class Directory:
@@ -32,7 +34,6 @@ class Directory:
         self.gateway: NDArray[np.int32] = np.zeros(0, np.int32)
         self.heartbeat: NDArray[np.int64] = np.zeros(0, np.int64)
         self._site_code: dict[int, str] = {}
-        self._code: dict[int, str] = {}
 
     def __len__(self) -> int:
         return len(self.id_of)
@@ -42,21 +43,31 @@ class Directory:
         """One more than the highest device id that the columns hold."""
         return len(self.site)
 
-    def name_of(self, device: int) -> str | None:
-        """Return `site/device` of a watched device."""
-        code = self._code.get(device)
-        return None if code is None else f"{self._site_code[int(self.site[device])]}/{code}"
-
     async def load(self, conn: Connection) -> None:
         """Take over every watched device; call it once, before anything else."""
-        after = 0
-        while True:
-            with translated():
-                rows = await (await conn.execute(SQL["directory_page"], {"after": after, "limit": _PAGE})).fetchall()
-            self._take(rows)
-            if len(rows) < _PAGE:
-                return
-            after = rows[-1]["id"]
+        with translated():
+            async with conn.cursor(binary=True) as cursor:
+                pages = await _pages(cursor)
+                # Sites after devices: whatever was registered meanwhile, each device's site is among them.
+                await cursor.execute(SQL["directory_sites"])
+                sites = await cursor.fetchone() or {}
+        self._site_code.update(zip(_numbers(sites["ids"]), _lines(sites["codes"]), strict=True))
+        for page in pages:
+            self._take_page(page)
+
+    def _take_page(self, page: Mapping[str, Any]) -> None:
+        ids = np.frombuffer(page["ids"] or b"", ">i4").astype(np.intp)
+        if not len(ids):
+            return
+        self._grow(int(ids.max()) + 1)
+        sites = np.frombuffer(page["sites"], ">i4")
+        self.site[ids] = sites
+        self.kind[ids] = np.frombuffer(page["kinds"], ">i4") - 1  # SQL counts from 1
+        self.gateway[ids] = np.frombuffer(page["gateways"], ">i4")
+        self.heartbeat[ids] = np.frombuffer(page["heartbeats"], ">i8")
+        pairs = zip(sites.tolist(), _lines(page["codes"]), strict=True)
+        names = [f"{self._site_code[site]}/{code}" for site, code in pairs]
+        self.id_of.update(zip(names, ids.tolist(), strict=True))
 
     async def refresh(self, conn: Connection, names: Iterable[str]) -> int:
         """Look up `site/device` names that were not known and return how many now are."""
@@ -75,8 +86,7 @@ class Directory:
             self._site_code[site["id"]] = site["code"]
         rows = upsert.get("device", ())
         self._take([row | {"site_code": self._site_code[row["site"]]} for row in rows])
-        for device in remove.get("device", ()):
-            self._forget(device)
+        self._forget(set(remove.get("device", ())))
 
     def _take(self, rows: list[dict[str, Any]]) -> None:
         if not rows:
@@ -89,7 +99,6 @@ class Directory:
         self.heartbeat[ids] = [row["heartbeat"] or 0 for row in rows]
         for row in rows:
             self._site_code[row["site"]] = row["site_code"]
-            self._code[row["id"]] = row["code"]
             self.id_of[f"{row['site_code']}/{row['code']}"] = row["id"]
 
     def _grow(self, size: int) -> None:
@@ -102,10 +111,28 @@ class Directory:
         self.gateway = np.pad(self.gateway, (0, more))
         self.heartbeat = np.pad(self.heartbeat, (0, more))
 
-    def _forget(self, device: int) -> None:
-        name = self.name_of(device)
-        if name is None:
-            return
-        del self.id_of[name], self._code[device]
-        self.kind[device] = -1
-        self.heartbeat[device] = 0
+    def _forget(self, devices: set[int]) -> None:
+        # Removals are rare: a search through the names costs less than a second dict for every device.
+        for name in [name for name, device in self.id_of.items() if device in devices] if devices else ():
+            device = self.id_of.pop(name)
+            self.kind[device] = -1
+            self.heartbeat[device] = 0
+
+
+async def _pages(cursor: AsyncCursor[DictRow]) -> list[DictRow]:
+    pages: list[DictRow] = []
+    params = {"after": 0, "limit": _PAGE, "kinds": list(DEVICE_KINDS)}
+    while params["after"] is not None:
+        await cursor.execute(SQL["directory_page"], params)
+        pages += await cursor.fetchall()
+        params["after"] = pages[-1]["last"]
+    return pages
+
+
+def _numbers(column: bytes | None) -> list[int]:
+    numbers: list[int] = np.frombuffer(column or b"", ">i4").tolist()
+    return numbers
+
+
+def _lines(column: str | None) -> list[str]:
+    return column.split("\n") if column else []

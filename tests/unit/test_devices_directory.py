@@ -23,7 +23,6 @@ def test_devices_of_an_entry() -> None:
     assert (directory.site[3], directory.gateway[3], directory.heartbeat[3]) == (1, 7, 0)
     assert (directory.gateway[7], directory.heartbeat[7]) == (0, 60_000_000)
     assert DEVICE_KINDS[directory.kind[7]] == "gateway"
-    assert directory.name_of(3) == "h1/mag"
     assert directory.kind[5] == -1
 
 
@@ -42,7 +41,7 @@ def test_a_removed_device_is_unknown() -> None:
     directory.apply(entry(device(3, "mag", heartbeat=5)))
     directory.apply({"remove": {"device": [3, 99]}})
     assert directory.id_of == {}
-    assert directory.name_of(3) is None
+    assert directory.kind[3] == -1
     assert directory.heartbeat[3] == 0
     assert len(directory) == 0
 
