@@ -1,5 +1,6 @@
 """Registry files into the database: all or nothing, once, with the log that the engine reads."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ import pytest
 from devices.directory import Directory
 from devices.registry import ImportResult, import_registry
 from devices.registry_file import RegistryError
-from store.head import read_input
+from store.head import InputEntry, append_input, lock_head, read_input, save_head
 from store.pool import Connection, Pool
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -173,6 +174,30 @@ async def test_a_resident_whose_devices_stay_behind(conn: Connection) -> None:
     assert await problems(conn, '[[device]]\nsite = "h1"\ncode = "gw-1"\nkind = "camera"') == [("device", 0, "gateway")]
     assert await problems(conn, '[[place]]\nsite = "h1"\ncode = "bed-1"\nkind = "room"') == [("resident", 0, "bed")]
     assert len(await rows(conn, b"SELECT id FROM site")) == 1
+
+
+async def test_two_imports_at_once(pool: Pool) -> None:
+    """One after the other: the second finds everything there."""
+
+    async def one() -> ImportResult:
+        async with pool.connection() as own:
+            return await take(own, HOME)
+
+    results = await asyncio.gather(one(), one(), one())
+    assert sorted(result.created for result in results) == [0, 0, 8]
+    assert sorted(result.unchanged for result in results) == [0, 8, 8]
+
+
+async def test_an_import_waits_for_the_head(pool: Pool) -> None:
+    """Its entries follow those of the writer before it, whose positions are not lost."""
+    async with pool.connection() as first, pool.connection() as second:
+        async with first.transaction():
+            head = await lock_head(first)
+            importing = asyncio.create_task(take(second, HOME))
+            await append_input(first, head, [InputEntry(kind="stall", at=NOW, body={"from": 0, "to": 1})])
+            await save_head(first, head)
+        await importing
+        assert [(e.position, e.kind) for e in await read_input(second, 0)] == [(1, "stall"), (2, "registry")]
 
 
 async def test_an_empty_file(conn: Connection) -> None:
