@@ -1,4 +1,4 @@
-"""Our own parts as processes of their own: this same program, with another command."""
+"""Our own parts as processes of their own: this same program, started for one of its parts."""
 
 import asyncio
 import sys
@@ -11,11 +11,10 @@ _PROBE_SECONDS = 2.0
 
 
 class OwnPart:
-    """A command of ours, such as `ingest`, run as a process; ready as soon as it runs."""
+    """A part of ours, such as `ingest`, run as a process; ready as soon as it runs."""
 
-    def __init__(self, name: str, *arguments: str, env: Mapping[str, str]) -> None:
+    def __init__(self, name: str, *, env: Mapping[str, str]) -> None:
         self.name = name
-        self._arguments = arguments
         self._env = env
 
     def prepare(self) -> None:
@@ -24,7 +23,7 @@ class OwnPart:
     def command(self) -> Command:
         """How it is run. Its log is ours already, so it is not piped."""
         # -P: the folder in which it starts is no place to import from.
-        argv = (sys.executable, "-P", "-m", "runtime", self.name, *self._arguments)
+        argv = (sys.executable, "-P", "-m", "runtime.part", self.name)
         return Command(name=self.name, argv=argv, env=self._env)
 
     def on_line(self, line: str) -> str:
