@@ -26,7 +26,7 @@ from ingest.standing import SECOND, Standing
 from ingest.state import flush_states
 from ingest.stretch import Stretch
 from ingest.writer import Written
-from store.errors import DataRefused, StoreError, StoreUnavailable, WrongVersion
+from store.errors import DataRefused, StoreError, StoreUnavailable, WrongVersion, translated
 from store.head import Fenced
 from store.notify import listen
 from store.pool import Connection, Pool, connect
@@ -69,6 +69,7 @@ class IngestService:
         self._restarted = True
         self._dead: Change | None = None
         self._stopping = False
+        self._fenced = False
 
     async def run(self) -> None:
         """Hold the partition and write what the broker brings. Raises `Fenced` when another holder has come."""
@@ -105,6 +106,19 @@ class IngestService:
         finally:
             self._stopping = True
             await asyncio.shield(asyncio.gather(*[asyncio.to_thread(s.disconnect) for s in sessions]))
+            if not self._fenced:
+                await self._flush_last()
+
+    async def _flush_last(self) -> None:
+        """Leave to the next ingest what was heard since the last flush."""
+        self._note_beats()
+        try:
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                with translated():
+                    async with self._pool.connection() as conn:
+                        await self._flush(conn)
+        except (StoreError, TimeoutError):
+            log.info("the last flush of devices' states was left out")
 
     def _open_sessions(self) -> Sequence[Broker]:
         loop = asyncio.get_running_loop()
@@ -127,7 +141,6 @@ class IngestService:
         return self._session, beats
 
     async def _run_tasks(self) -> None:
-        fenced: Fenced | None = None
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._write_for_ever(), name="ingest-write")
@@ -136,11 +149,11 @@ class IngestService:
                 tasks.create_task(repeat(self._pool, REPORT_SECONDS, self._report, "report"), name="ingest-report")
                 tasks.create_task(repeat(self._pool, FLUSH_SECONDS, self._flush, "flush"), name="ingest-flush")
                 tasks.create_task(repeat(self._pool, TIDY_SECONDS, tidy_up, "tidy up"), name="ingest-tidy")
-        except* Fenced as group:
-            fenced = Fenced(str(group.exceptions[0]))
-        if fenced is not None:
+        except* Fenced:
+            self._fenced = True
+        if self._fenced:
             log.error("another ingest holds this partition now: stopping")
-            raise fenced
+            raise Fenced("another ingest holds this partition now")
 
     def _session_changed(self, change: Change) -> None:
         if change == "granted":

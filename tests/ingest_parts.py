@@ -17,6 +17,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ingest.address import BrokerAddress
+from ingest.protocol import Engine
 from ingest.service import IngestService
 from ingest.settings import IngestSettings
 from store.head import Fenced, Head, InputEntry, append_input, lock_head, save_head
@@ -65,6 +66,7 @@ class RecordingEngine:
         watermark: int | None,
         received_at: int,  # noqa: ARG002 -- the protocol's
     ) -> Nothing:
+        await self.consider(events)
         assert self._pending is None, "the last run was neither adopted nor dropped"
         positions = [e.position for e in control] + events["position"].tolist()
         assert positions == sorted(positions)
@@ -73,6 +75,9 @@ class RecordingEngine:
         assert head.position == ends, (head.position, ends)
         self._pending = (head.position, Ran(list(control), events.copy(), watermark))
         return Nothing()
+
+    async def consider(self, events: NDArray[np.void]) -> None:
+        """For those that want to stand in the midst of a transaction."""
 
     def adopt(self) -> None:
         assert self._pending is not None
@@ -142,12 +147,12 @@ def settings(mqtt_url: str, database_url: str, **changed: Any) -> IngestSettings
 
 
 @asynccontextmanager
-async def running_ingest(made: IngestSettings) -> AsyncIterator[Ingest]:
-    """A service; one that ends by itself fails the test."""
+async def running_ingest(made: IngestSettings, engine: Engine | None = None) -> AsyncIterator[Ingest]:
+    """A service; one that ends by itself fails the test. `engine`: another than the one that records."""
     async with open_pool(made.database_url, name="test-ingest") as pool:
-        engine = RecordingEngine()
-        service = IngestService(settings=made, pool=pool, engine=engine)
-        ingest = Ingest(service, engine, asyncio.create_task(service.run()), pool)
+        recording = RecordingEngine()
+        service = IngestService(settings=made, pool=pool, engine=engine or recording)
+        ingest = Ingest(service, recording, asyncio.create_task(service.run()), pool)
         try:
             yield ingest
         finally:
