@@ -69,6 +69,6 @@ def _unheard(name: str) -> Part:
 
 def _broker_by_ingest(ingest: Part) -> Part:
     # A broker that is not ours writes no row: whether ingest is connected to it tells.
-    connected = ingest.age is not None and ingest.age <= SILENT_AFTER and ingest.detail.get("connected") is True
+    connected = ingest.age is not None and ingest.age <= SILENT_AFTER and ingest.detail.get("session") is True
     reason = None if connected else "ingest is not connected to it"
     return Part(name="broker", ok=connected, reason=reason, at=ingest.at, age=ingest.age, detail={})
