@@ -1,17 +1,23 @@
 """Real parts for tests: the embedded database, the embedded broker, the whole stack. Each in folders of its own."""
 
 import asyncio
+import contextlib
+import json
 import os
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import bcrypt
 import pytest
@@ -20,6 +26,10 @@ from runtime.broker import Broker
 from runtime.child import Child
 from runtime.database import Database
 from runtime.layout import DataDir, open_data_dir
+from runtime.orphans import end_orphans
+
+T = TypeVar("T")
+SHOUWANG = (sys.executable, "-P", "-m", "runtime")
 
 
 @contextmanager
@@ -153,3 +163,120 @@ async def broker() -> AsyncIterator[RunningBroker]:
     """An embedded broker for this test alone."""
     async with running_broker() as running:
         yield running
+
+
+class Stack:
+    """`shouwang up` as a process of its own, on its own data directory and ports."""
+
+    def __init__(self, data: Path, *arguments: str) -> None:
+        self.data = data
+        self.http, self.mqtt = free_port(), free_port()
+        self.log = data.with_name(data.name + ".log")
+        self._arguments = arguments
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.http}"
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "not started"
+        return self._process
+
+    def start(self) -> None:
+        """Start it and do not wait."""
+        argv = [*SHOUWANG, "up", "--data", str(self.data), "--http", str(self.http), "--mqtt", str(self.mqtt)]
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen([*argv, *self._arguments], stdout=log, stderr=log, start_new_session=True)
+
+    def up(self, *, wait: float = 120) -> "Stack":
+        """Start it and return once /readyz is 200."""
+        self.start()
+        self.until(self.ready, wait=wait)
+        return self
+
+    def ready(self) -> bool:
+        """Whether /readyz answers 200."""
+        try:
+            self.get("/readyz")
+        except OSError:
+            return False
+        return True
+
+    def get(self, path: str) -> str:
+        """The text of a page. Raises OSError where the answer is no success."""
+        with urllib.request.urlopen(self.url + path, timeout=5) as answer:  # noqa: S310 -- our own http address
+            text: str = answer.read().decode()
+            return text
+
+    def until(self, probe: Callable[[], T], *, wait: float = 60) -> T:
+        """What `probe` answers once it is true; fails after `wait` seconds or when `up` ends."""
+        deadline = time.monotonic() + wait
+        while not (answer := probe()):
+            assert self.process.poll() is None, f"`up` ended with {self.process.returncode}: {self.tail()}"
+            assert time.monotonic() < deadline, f"not within {wait} s: {self.tail()}"
+            time.sleep(0.05)
+        return answer
+
+    def tail(self) -> str:
+        return self.log.read_text("utf-8", errors="replace")[-2000:]
+
+    def pids(self) -> dict[str, int]:
+        """The parts that run now, by name."""
+        return {row["name"]: row["pid"] for row in json.loads((self.data / "run" / "children.json").read_text("utf-8"))}
+
+    def kill(self, part: str) -> int:
+        """SIGKILL of one part; its pid. `up` starts it again."""
+        pid = self.pids()[part]
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    def kill_up(self) -> None:
+        """SIGKILL of `up` alone: what it started is left behind."""
+        self.process.kill()
+        self.process.wait()
+
+    def kill_all(self) -> None:
+        """SIGKILL of everything at once, as a power cut does."""
+        pids = self.pids().values()
+        self.kill_up()
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`shouwang ...`, with the output as text."""
+        done = subprocess.run([*SHOUWANG, *arguments], capture_output=True, text=True, check=False, timeout=120)
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    def token(self, role: str = "admin") -> str:
+        return self.command("token", "issue", "--role", role, "--data", str(self.data)).stdout.strip()
+
+    def down(self) -> int:
+        """SIGTERM, and its exit code."""
+        self.process.terminate()
+        return self.process.wait(60)
+
+    def close(self) -> None:
+        """End whatever still runs."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(60)
+            except subprocess.TimeoutExpired:
+                self.kill_all()
+        self.log.unlink(missing_ok=True)
+
+
+@contextmanager
+def stack(*arguments: str) -> Iterator[Stack]:
+    """A stack that is not started yet; its directory is removed afterwards."""
+    with data_dir() as data:
+        running = Stack(data.path, *arguments)
+        try:
+            yield running
+        finally:
+            running.close()
+            end_orphans(data)

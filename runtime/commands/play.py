@@ -33,6 +33,8 @@ def play(
     as_json: options.Json = False,
 ) -> None:
     """Publish a recording; returns once every message is acknowledged."""
+    if not recording.is_file():
+        raise WrongUse(f"{recording}: there is no such recording")
     settings = options.settings(data=data, config=config, mqtt_url=mqtt_url)
     console = Console(stderr=True)
     url = publisher_url(settings)
@@ -42,8 +44,6 @@ def play(
         )
     except (BadLink, ValueError) as error:
         raise WrongUse(str(error)) from error
-    except OSError as error:
-        raise WrongUse(f"{recording} cannot be read: {error.strerror}") from error
     except (RecordingError, PlayError) as error:
         raise StartError(str(error)) from error
     if as_json:
