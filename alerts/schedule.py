@@ -11,7 +11,7 @@ from alerts.table import I32, I64
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = 86_400_000_000
 _MICRO = timedelta(microseconds=1)
-_MARGIN = 400  # days of edges that are made ahead of a need, on either side
+_MARGIN = 60  # days of edges that are made ahead of a need, on either side
 ALWAYS = -1
 
 
@@ -70,6 +70,12 @@ class Span:
         return np.where(moments < self._shuts[i - 1], moments, self._opens[i])
 
 
+@cache
+def _span(zone: str, start: time, end: time, outside: bool) -> Span:
+    """Edges are facts, the same for every engine."""
+    return Span(zone, start, end, outside=outside)
+
+
 class Schedule:
     """The windows in use, numbered; what it holds is derived from its arguments alone."""
 
@@ -82,7 +88,7 @@ class Schedule:
         key = (zone, start, end, outside)
         if key not in self._numbers:
             self._numbers[key] = len(self._spans)
-            self._spans.append(Span(zone, start, end, outside=outside))
+            self._spans.append(_span(zone, start, end, outside))
         return self._numbers[key]
 
     def first(self, spans: I32, moments: I64) -> I64:

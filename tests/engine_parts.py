@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -39,8 +39,7 @@ HOME: dict[str, Any] = {
 
 def at(clock: str, day: int = 23) -> datetime:
     """A local time of November 2026, such as `22:40` or `22:40:30`."""
-    hour, minute, *second = map(int, clock.split(":"))
-    return datetime(2026, 11, day, hour, minute, *second, tzinfo=SHANGHAI)
+    return datetime.combine(date(2026, 11, day), time.fromisoformat(clock), tzinfo=SHANGHAI)
 
 
 def clock(moment: int) -> str:
