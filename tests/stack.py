@@ -185,14 +185,15 @@ class Stack:
                     found.append(process)
         return found
 
-    def kill(self) -> None:
-        """SIGKILL of everything."""
-        while processes := self.processes():
+    def kill(self, *, everything: bool = True) -> None:
+        """SIGKILL of every process of the stack, or of `up` alone, which leaves what it started."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+        while everything and (processes := self.processes()):
             for process in processes:
                 with suppress(psutil.Error):
                     process.kill()
-            if self.process is not None:
-                self.process.wait()
             psutil.wait_procs(processes, timeout=1)
 
     def pause(self) -> None:
