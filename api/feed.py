@@ -3,12 +3,15 @@
 import asyncio
 import json
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fastapi.sse import ServerSentEvent
+from fastapi.responses import StreamingResponse
+from fastapi.sse import format_sse_event
+from starlette.types import Receive, Send
+from starlette.types import Scope as Asgi
 
 from alerts.read import FeedRow, feed_rows
 from api.metrics import FEED_EVENTS, FEEDS
@@ -37,7 +40,7 @@ class Sent:
     """A change as it goes over the wire, rendered once for all its readers."""
 
     log_id: int
-    data: str
+    frame: bytes
 
 
 _Page = Sequence[Sent]
@@ -82,7 +85,8 @@ class Pages:
 def _rendered(row: FeedRow) -> Sent:
     document: dict[str, Any] = asdict(row)
     document["at"] = row.at.isoformat()
-    return Sent(log_id=row.log_id, data=json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+    data = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return Sent(log_id=row.log_id, frame=format_sse_event(data_str=data, event="alert", id=str(row.log_id)))
 
 
 class Reader:
@@ -97,27 +101,26 @@ class Reader:
         self._scope = scope
         self._rights = rights
 
-    async def events(self, times: FeedTimes) -> AsyncIterator[ServerSentEvent]:
+    async def events(self, times: FeedTimes) -> AsyncGenerator[bytes]:
         """Yield the changes after where it stands, for ever, until the rights end or the process stops."""
         loop = asyncio.get_running_loop()
         checked = spoken = loop.time()
-        with FEEDS.track_inprogress():
-            yield ServerSentEvent(comment=f"the feed goes on after {self._after}", retry=1000)
-            while not self._tail.stopped:
-                if loop.time() - checked >= times.rights:
-                    if not await self._still_may():
-                        yield ServerSentEvent(comment="your rights have ended")
-                        return
-                    checked = loop.time()
-                for sent in await self._page():
-                    yield ServerSentEvent(raw_data=sent.data, event="alert", id=str(sent.log_id))
-                    FEED_EVENTS.inc()
-                    spoken = loop.time()
-                if loop.time() - spoken >= times.keep_alive:
-                    yield ServerSentEvent(comment="keep-alive")
-                    spoken = loop.time()
-                due = min(checked + times.rights, spoken + times.keep_alive) - loop.time()
-                await self._tail.wait_beyond(self._after, max(due, 0.0))
+        yield format_sse_event(comment=f"the feed goes on after {self._after}", retry=1000)
+        while not self._tail.stopped:
+            if loop.time() - checked >= times.rights:
+                if not await self._still_may():
+                    yield format_sse_event(comment="your rights have ended")
+                    return
+                checked = loop.time()
+            for sent in await self._page():
+                yield sent.frame
+                FEED_EVENTS.inc()
+                spoken = loop.time()
+            if loop.time() - spoken >= times.keep_alive:
+                yield format_sse_event(comment="keep-alive")
+                spoken = loop.time()
+            due = min(checked + times.rights, spoken + times.keep_alive) - loop.time()
+            await self._tail.wait_beyond(self._after, max(due, 0.0))
 
     async def _page(self) -> _Page:
         end = self._tail.latest
@@ -140,3 +143,21 @@ class Reader:
         except Problem:
             return False
         return True
+
+
+class FeedResponse(StreamingResponse):
+    """Sends what a reader yields. FastAPI's own loop for generators fails noisily whenever a reader leaves."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, reader: Reader, times: FeedTimes) -> None:
+        self._events = reader.events(times)
+        # X-Accel-Buffering: a proxy in between must not hold events back.
+        super().__init__(self._events, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+
+    async def __call__(self, scope: Asgi, receive: Receive, send: Send) -> None:
+        with FEEDS.track_inprogress():
+            try:
+                await super().__call__(scope, receive, send)
+            finally:
+                await self._events.aclose()

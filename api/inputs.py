@@ -12,6 +12,10 @@ BIGGEST = 2**63 - 1
 def _storable(text: str) -> str:
     if "\0" in text:
         raise ValueError("a text cannot hold the character U+0000")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("a text cannot hold half of a surrogate pair") from None
     return text
 
 

@@ -4,15 +4,26 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import nan
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from psycopg.types.json import Jsonb
 
+from alerts.live import LiveEngine
+from alerts.schedule import micros
 from api.app import create_app
+from api.feed import FeedTimes
 from api.service import Service
 from api.settings import ApiSettings
 from api.tokens import issue_token
+from devices.registry import import_registry
 from devices.scope import Scope
+from devices.types import EVENT_TYPES
+from store.head import lock_head, read_input, save_head
+from store.pool import Connection, connect
+from tests.engine_parts import columns
 
 BASE = "http://desk.test"
 
@@ -49,10 +60,10 @@ class Api:
 
 
 @asynccontextmanager
-async def running_api(database_url: str) -> AsyncIterator[Api]:
+async def running_api(database_url: str, feed_times: FeedTimes | None = None) -> AsyncIterator[Api]:
     """Start an app and end it with the block. Its errors come back as answers, as they would over a socket."""
     clock = Clock(datetime.now(UTC))
-    app = create_app(ApiSettings(database_url=database_url, broker_managed=False), clock=clock)
+    app = create_app(ApiSettings(database_url=database_url, broker_managed=False), clock=clock, feed_times=feed_times)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
@@ -80,3 +91,103 @@ def assert_secured(answer: httpx.Response) -> None:
     assert "unsafe" not in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+REGISTRY = """
+[[site]]
+code = "h1"
+kind = "home"
+name = "h1"
+street = "street-1"
+[[place]]
+site = "h1"
+code = "door-1"
+kind = "door"
+role = "entrance"
+[[resident]]
+code = "r1"
+site = "h1"
+name = "王秀英"
+care = { key_notes = "under the pot" }
+[[device]]
+site = "h1"
+code = "sos-1"
+kind = "sos_button"
+resident = "r1"
+power = "battery"
+[[device]]
+site = "h1"
+code = "mag-1"
+kind = "door_sensor"
+place = "door-1"
+power = "battery"
+[[contact]]
+id = "c1"
+resident = "r1"
+name = "王强"
+phone = "13800000000"
+[[site]]
+code = "h2"
+kind = "home"
+street = "street-2"
+[[resident]]
+code = "r2"
+site = "h2"
+[[device]]
+site = "h2"
+code = "sos-1"
+kind = "sos_button"
+resident = "r2"
+"""
+_STORE = """
+INSERT INTO event (position, received_at, at, effective_at, device, type, value, seq, boot, flags, detail)
+VALUES (%(position)s, %(at)s, %(at)s, %(at)s, %(device)s, %(type)s, %(value)s, -1, 0, 0, %(detail)s)
+"""
+_DEVICES = "SELECT d.id, s.code || '/' || d.code AS name FROM device d JOIN site s ON s.id = d.site"
+
+
+class Homes:
+    """Two homes with an SOS button each, and the rule engine that watches them. One at a time may act."""
+
+    def __init__(self, conn: Connection, engine: LiveEngine) -> None:
+        self._conn = conn
+        self._engine = engine
+        self._ids: dict[str, int] = {}
+
+    async def bootstrap(self) -> None:
+        await self._engine.bootstrap(self._conn)
+        rows = await (await self._conn.execute(_DEVICES)).fetchall()
+        self._ids = {row["name"]: row["id"] for row in rows}
+
+    async def happen(self, device: str, what: str, at: datetime | None = None, **more: Any) -> int:
+        """Commit one event and all it causes, as ingest does. Returns its id."""
+        when = at or datetime.now(UTC)
+        async with self._conn.transaction():
+            head = await lock_head(self._conn)
+            control = await read_input(self._conn, self._engine.position)
+            head.position += 1
+            number, kind = self._ids[device], EVENT_TYPES[what]
+            row = {"position": head.position, "device": number, "type": kind}
+            batch = columns([{**row, "received_at": micros(when), "effective_at": micros(when), "at": micros(when)}])
+            await self._engine.run(
+                self._conn, head, control=control, events=batch, watermark=None, received_at=micros(when)
+            )
+            detail = Jsonb({key: value for key, value in more.items() if key != "value"})
+            await self._conn.execute(_STORE, {**row, "at": when, "value": more.get("value", nan), "detail": detail})
+            await save_head(self._conn, head)
+        self._engine.adopt()
+        return head.position
+
+    async def press(self, device: str = "h1/sos-1") -> int:
+        """One press of an SOS button: an alert, or an occurrence more."""
+        return await self.happen(device, "sos.pressed")
+
+
+@asynccontextmanager
+async def homes_of(database_url: str, registry: str = REGISTRY) -> AsyncIterator[Homes]:
+    """Import the homes and watch them, on a connection of their own."""
+    async with await connect(database_url, name="homes") as conn:
+        await import_registry(conn, registry, file="test", by="test", now=datetime.now(UTC))
+        homes = Homes(conn, LiveEngine())
+        await homes.bootstrap()
+        yield homes

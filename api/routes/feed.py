@@ -1,14 +1,12 @@
 """`GET /alerts/feed`: every change of alerts, as it is committed."""
 
-from collections.abc import AsyncIterator
 from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.auth import check, identify, proof_of
-from api.feed import Reader
+from api.feed import FeedResponse, Reader
 from api.inputs import BIGGEST
 from api.openapi import problem
 from api.principals import Principal
@@ -51,17 +49,16 @@ async def _reader(
 
 @router.get(
     "/alerts/feed",
-    response_class=EventSourceResponse,
+    response_class=FeedResponse,
     responses={
         200: {"description": "Events `alert` with data as in FeedEntry, and comments every 10 s"},
         400: problem("Last-Event-ID is no id"),
         409: problem("The id lies beyond the end of the log"),
     },
 )
-async def feed(reader: Annotated[Reader, Depends(_reader)], service: HeldService) -> AsyncIterator[ServerSentEvent]:
+async def feed(reader: Annotated[Reader, Depends(_reader)], service: HeldService) -> FeedResponse:
     """Follow the log of alerts as server-sent events. Without an id it begins at the end."""
-    async for event in reader.events(service.feed_times):
-        yield event
+    return FeedResponse(reader, service.feed_times)
 
 
 def _number(text: str) -> int:
