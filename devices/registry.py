@@ -1,7 +1,7 @@
 """The registry in the database: importing a file as a whole or not at all."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,9 +25,10 @@ ENTRY_ROWS = 2_000
 _STATEMENT_ROWS = 5_000
 _HEAD_WAIT = 10.0  # seconds
 # What goes into the log: contacts are no input of the engine.
-_LOGGED = ("site", "place", "resident", "device")
+LOGGED = ("site", "place", "resident", "device")
 
 Row = dict[str, Any]
+Ids = Mapping[str, Sequence[int]]  # of rows, by table
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,15 +52,14 @@ async def import_registry(conn: Connection, text: str, *, file: str, by: str, no
     with translated():
         async with conn.transaction():
             await conn.execute(SQL["lock_registry"])
-            checked(draft, await _known(conn, draft))
-            changed, result = await _write(conn, draft, now)
-            await _refuse_contradictions(conn, draft.file, changed)
-            if any(changed[table] for table in _LOGGED):
-                await _log(conn, changed, by=by, now=now)
+            checked(draft, await known_to(conn, draft))
+            changed, result = await write_rows(conn, draft, now)
+            await refuse_contradictions(conn, draft.file, changed)
+            await log_changes(conn, changed, {}, by=by, now=now, wait=_HEAD_WAIT)
     return result
 
 
-async def _known(conn: Connection, draft: Draft) -> Known:
+async def known_to(conn: Connection, draft: Draft) -> Known:
     """Read what the file refers to, not the whole registry."""
     values = {table: [row.value for row in rows] for table, rows in draft.rows.items()}
     sites = {v.site for table in ("place", "resident", "device") for v in values[table]}
@@ -77,7 +77,7 @@ async def _known(conn: Connection, draft: Draft) -> Known:
     )
 
 
-async def _write(conn: Connection, draft: Draft, now: datetime) -> tuple[dict[str, list[int]], ImportResult]:
+async def write_rows(conn: Connection, draft: Draft, now: datetime) -> tuple[dict[str, list[int]], ImportResult]:
     """Write every table and return the ids of rows that changed, by table."""
     changed: dict[str, list[int]] = {}
     created = updated = 0
@@ -107,34 +107,40 @@ async def _each(conn: Connection, name: str, rows: list[Row], now: datetime) -> 
     return ids
 
 
-async def _refuse_contradictions(conn: Connection, file: str, changed: dict[str, list[int]]) -> None:
-    rows = await _rows(conn, "contradictions", {table: changed[table] for table in ("resident", "device", "place")})
+async def refuse_contradictions(conn: Connection, file: str, changed: Ids) -> None:
+    """Raise RegistryError where rows that were not named no longer agree with those that changed."""
+    rows = await _rows(
+        conn, "contradictions", {table: list(changed[table]) for table in ("resident", "device", "place")}
+    )
     if rows:
         raise RegistryError(
             [Problem(file=file, table=r["table"], index=0, key=r["key"], message=r["message"]) for r in rows]
         )
 
 
-async def _log(conn: Connection, changed: dict[str, list[int]], *, by: str, now: datetime) -> None:
-    """Put the changed rows into the log. The head row is taken last: it is held for milliseconds only."""
-    documents = [
-        (table, row) for table in _LOGGED for row in await _rows(conn, f"{table}_entries", {"ids": changed[table]})
-    ]
-    entries = [
-        InputEntry(kind="registry", at=now, body={"by": by, "upsert": _by_table(chunk), "remove": {}})
-        for chunk in _chunks(documents, ENTRY_ROWS)
-    ]
-    head = await lock_head(conn, wait=_HEAD_WAIT)
+async def log_changes(conn: Connection, changed: Ids, removed: Ids, *, by: str, now: datetime, wait: float) -> None:
+    """Put changed and removed rows into the log, where they concern it.
+
+    The head row is taken last, after `wait` seconds at most (`LockTimeout`): it is held for milliseconds only.
+    """
+    told: list[tuple[str, str, Any]] = [("remove", table, row) for table in LOGGED for row in removed.get(table, ())]
+    for table in LOGGED:
+        rows = await _rows(conn, f"{table}_entries", {"ids": list(changed.get(table, ()))})
+        told += [("upsert", table, row) for row in rows]
+    if not told:
+        return
+    entries = [InputEntry(kind="registry", at=now, body=_body(by, chunk)) for chunk in _chunks(told, ENTRY_ROWS)]
+    head = await lock_head(conn, wait=wait)
     await append_input(conn, head, entries)
     await save_head(conn, head)
     await notify(conn, INPUT_CHANNEL)
 
 
-def _by_table(documents: list[tuple[str, Row]]) -> dict[str, list[Row]]:
-    upsert: dict[str, list[Row]] = {}
-    for table, row in documents:
-        upsert.setdefault(table, []).append(row)
-    return upsert
+def _body(by: str, told: list[tuple[str, str, Any]]) -> Row:
+    body: Row = {"by": by, "upsert": {}, "remove": {}}
+    for what, table, row in told:
+        body[what].setdefault(table, []).append(row)
+    return body
 
 
 async def _rows(conn: Connection, name: str, params: Row) -> list[Row]:

@@ -49,7 +49,7 @@ def _row(table: str, row: Mapping[str, Any]) -> str:
     """Write the keys that say something which the defaults do not."""
     given = dict(row)
     if table == "device":
-        given["heartbeat"] = _heartbeat(given["kind"], given["heartbeat"])
+        given["heartbeat"] = heartbeat_said(given["kind"], given["heartbeat"])
     lines = [f"[[{table}]]"]
     for field in msgspec.structs.fields(TABLES[table]):
         value = given[field.name]
@@ -58,7 +58,7 @@ def _row(table: str, row: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _heartbeat(kind: str, heartbeat: str | None) -> str | None:
+def heartbeat_said(kind: str, heartbeat: str | None) -> str | None:
     """Return what a file says: nothing where the kind's default holds."""
     said = heartbeat or "0s"
     return None if heartbeat_micros(kind, None) == heartbeat_micros(kind, said) else said

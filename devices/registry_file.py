@@ -89,7 +89,7 @@ def read_registry(text: str, *, file: str) -> Draft:
             draft.add(table, 0, "", f"rows are written as [[{table}]]")
         else:
             for index, row in enumerate(rows, 1):
-                _read_row(draft, table, index, row)
+                read_row(draft, table, index, row)
     return draft
 
 
@@ -103,7 +103,8 @@ def _tables(text: str, draft: Draft) -> dict[str, Any]:
     return {}
 
 
-def _read_row(draft: Draft, table: str, index: int, row: dict[str, Any]) -> None:
+def read_row(draft: Draft, table: str, index: int, row: dict[str, Any]) -> None:
+    """Add one row of a table to the draft: its values where it is sound, else everything that is wrong with it."""
     before = len(draft.problems)
     if table == "resident":
         row = _with_care(row)

@@ -14,12 +14,12 @@ RETURNING username, version
 SELECT pg_advisory_xact_lock(7421000190633)
 
 -- name: broker_users
--- Everybody whom the broker must know.
+-- Everybody whom the broker must know; the credentials of a device that was removed once are blank.
 SELECT credential.username, credential.bcrypt, credential.version, site.code AS site, device.code AS device
   FROM credential
   JOIN device ON device.id = credential.device
   JOIN site ON site.id = device.site
- WHERE device.removed_at IS NULL AND site.removed_at IS NULL
+ WHERE device.removed_at IS NULL AND site.removed_at IS NULL AND credential.bcrypt <> ''
  ORDER BY credential.username
 
 -- name: credential_version
