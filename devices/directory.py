@@ -84,7 +84,8 @@ class Directory:
         upsert, remove = body.get("upsert", {}), body.get("remove", {})
         for site in upsert.get("site", ()):
             self._site_code[site["id"]] = site["code"]
-        rows = upsert.get("device", ())
+        # Of an older entry: the site was removed since, and its devices with it, before this directory was loaded.
+        rows = [row for row in upsert.get("device", ()) if row["site"] in self._site_code]
         self._take([row | {"site_code": self._site_code[row["site"]]} for row in rows])
         self._forget(set(remove.get("device", ())))
 

@@ -66,6 +66,12 @@ class Liveness:
         self.rows["heartbeat"] = 0
         self.rows["heartbeat"][: len(heartbeats)] = heartbeats
 
+    def forget(self, devices: Sequence[int]) -> None:
+        """Know nothing of removed devices: should they come back, they are silent only after they were heard."""
+        gone = np.array(devices, np.intp)
+        self._grow(int(gone.max(initial=0)) + 1)
+        self.rows[gone] = self._empty(1)
+
     def _grow(self, size: int) -> None:
         if size > len(self.rows):
             rows = self._empty(max(size, 2 * len(self.rows)))

@@ -143,6 +143,7 @@ class Writer:
         for entry in registry:
             # Committed by others: this holds whatever becomes of our transaction.
             self._decoder.directory.apply(entry.body)
+            self._liveness.forget(entry.body.get("remove", {}).get("device", ()))
             self._registry_position = entry.position
         if registry:
             self._decoder.forget_routes()
