@@ -9,6 +9,8 @@ from ingest.inbox import Inbox
 
 LINGER_SECONDS = 0.020
 BATCH_MESSAGES = 2_000
+# What a batch may bring into memory at once: a gateway's message alone may hold thousands of events.
+BATCH_BYTES = 8 * 1024 * 1024
 
 
 def wall_micros() -> int:
@@ -55,6 +57,6 @@ class Batcher:
     def _close(self) -> Batch:
         # The clock is read first: what arrives after it is later than this moment, so nothing is passed over.
         now = self._clock()
-        deliveries = self._inbox.take(self._most)
+        deliveries = self._inbox.take(self._most, BATCH_BYTES)
         drained_at = None if self._inbox else now
         return Batch(deliveries, drained_at)

@@ -83,10 +83,13 @@ class Inbox:
         """End the reader's waiting, whatever has come."""
         self._wake.set()
 
-    def take(self, most: int) -> list[Delivery]:
-        """Remove and return up to `most` messages, oldest first; they count as held until released."""
-        queue = self._queue
-        taken = [queue.popleft() for _ in range(min(most, len(queue)))]
+    def take(self, most: int, most_bytes: int) -> list[Delivery]:
+        """Remove and return messages, oldest first, at least one if any waits; they count as held until released."""
+        queue, size = self._queue, 0
+        taken: list[Delivery] = []
+        while queue and len(taken) < most and size < most_bytes:
+            taken.append(queue.popleft())
+            size += len(taken[-1].payload)
         self._taken += len(taken)
         return taken
 

@@ -20,9 +20,9 @@ from ingest.inbox import Inbox
 from ingest.protocol import Engine
 from ingest.quarantine import Refusal
 from ingest.receive import BeatReceiver, EventReceiver
-from ingest.session import Broker, Change, Session
+from ingest.session import Broker, Change, Receiver, Session
 from ingest.settings import IngestSettings
-from ingest.standing import SECOND, Standing
+from ingest.standing import SECOND, SessionName, Standing
 from ingest.state import flush_states
 from ingest.stretch import Stretch
 from ingest.writer import Written
@@ -67,7 +67,7 @@ class IngestService:
         self._started_at = wall_micros()
         self._strays: list[Delivery] = []
         self._restarted = True
-        self._dead: Change | None = None
+        self._dead: SessionName | None = None
         self._stopping = False
         self._fenced = False
 
@@ -121,24 +121,20 @@ class IngestService:
             log.info("the last flush of devices' states was left out")
 
     def _open_sessions(self) -> Sequence[Broker]:
-        loop = asyncio.get_running_loop()
-
-        def tell(change: Change) -> None:
-            loop.call_soon_threadsafe(self._session_changed, change)
-
-        def tell_death(change: Change) -> None:
-            if change == "ended":
-                tell(change)
-
-        address = self._settings.broker
-        self._session = Session(
-            address, self._events, client_id=self._settings.client_id, clean=False, name="events", changed=tell
-        )
         beats_id = f"ingest-beats-{secrets.token_hex(8)}"
-        beats = Session(address, self._beats, client_id=beats_id, clean=True, name="heartbeats", changed=tell_death)
+        self._session = self._session_of("events", self._events, client_id=self._settings.client_id, clean=False)
+        beats = self._session_of("heartbeats", self._beats, client_id=beats_id, clean=True)
         self._session.connect()
         beats.connect()
         return self._session, beats
+
+    def _session_of(self, name: SessionName, receiver: Receiver, *, client_id: str, clean: bool) -> Broker:
+        loop = asyncio.get_running_loop()
+
+        def tell(change: Change) -> None:
+            loop.call_soon_threadsafe(self._session_changed, name, change)
+
+        return Session(self._settings.broker, receiver, client_id=client_id, clean=clean, name=name, changed=tell)
 
     async def _run_tasks(self) -> None:
         try:
@@ -155,14 +151,14 @@ class IngestService:
             log.error("another ingest holds this partition now: stopping")
             raise Fenced("another ingest holds this partition now")
 
-    def _session_changed(self, change: Change) -> None:
+    def _session_changed(self, name: SessionName, change: Change) -> None:
         if change == "granted":
-            self._standing.granted_now(time.monotonic())
-            log.info("every subscription is granted")
+            self._standing.granted_now(name, time.monotonic())
+            log.info("every subscription is granted", extra={"session": name})
         elif change == "lost":
-            self._standing.lost()
+            self._standing.lost(name)
         elif change == "ended" and not self._stopping:
-            self._dead = change
+            self._dead = name
         self._inbox.nudge()
 
     # ---------------------------------------------------------------- the loop that writes
@@ -171,7 +167,7 @@ class IngestService:
         while True:
             batch = await self._batcher.next(TICK_SECONDS)
             if self._dead is not None:
-                raise NetworkThreadDied("a network thread of ingest has ended")
+                raise NetworkThreadDied(f"the network thread of the session for {self._dead} has ended")
             strays, self._strays = self._strays, []
             stretch = self._stretch(batch, [*batch.deliveries, *strays])
             if self._is_needed(stretch):

@@ -1,8 +1,11 @@
 """Whether ingest is caught up, and what it missed (design, guarantees 4 and 5)."""
 
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, get_args
 
 SECOND = 1_000_000
+
+SessionName = Literal["events", "heartbeats"]
+SESSIONS: tuple[SessionName, ...] = get_args(SessionName)
 
 # A pause in watching that no rule can notice is no stall worth an entry in the log.
 STALL = SECOND
@@ -33,20 +36,20 @@ class Standing:
     def __init__(self, deliveries: Deliveries, *, ack_wait: float, alive_at: int | None) -> None:
         self._deliveries = deliveries
         self._settling = ack_wait + 1.0
-        self._granted_at: float | None = None
+        self._granted_at: dict[SessionName, float] = {}
         self.alive_at = alive_at
         self.caught_up = False
 
     @property
     def granted(self) -> bool:
         """Whether every filter of the durable session is subscribed."""
-        return self._granted_at is not None
+        return "events" in self._granted_at
 
-    def granted_now(self, seconds: float) -> None:
-        self._granted_at = seconds
+    def granted_now(self, session: SessionName, seconds: float) -> None:
+        self._granted_at[session] = seconds
 
-    def lost(self) -> None:
-        self._granted_at = None
+    def lost(self, session: SessionName) -> None:
+        self._granted_at.pop(session, None)
         self.caught_up = False
 
     def judge(self, drained_at: int | None, seconds: float) -> bool:
@@ -55,9 +58,10 @@ class Standing:
         return self.caught_up
 
     def _is_settled(self, seconds: float) -> bool:
-        if self._granted_at is None:
+        # Without heartbeats a silence would be ours, not the devices'.
+        if len(self._granted_at) < len(SESSIONS):
             return False
-        since_grant = seconds - self._granted_at
+        since_grant = seconds - max(self._granted_at.values())
         quiet = min(since_grant, seconds - self._deliveries.redelivered_at)
         marked = not self._deliveries.marks_awaited or since_grant > MARK_PATIENCE_SECONDS
         return quiet >= self._settling and marked

@@ -85,10 +85,17 @@ async def test_held_until_released() -> None:
     """Taken messages still count: they are in memory until committed."""
     inbox = Inbox()
     _arrive(inbox, DOOR, DOOR)
-    taken = inbox.take(2)
+    taken = inbox.take(2, 1_000_000)
     assert inbox.held_bytes == 2 * (len(DOOR) + OVERHEAD_BYTES)
     inbox.release(taken)
     assert inbox.held_bytes == 0
+
+
+async def test_batch_is_bounded_by_bytes_too() -> None:
+    """Large messages make small batches, and each message gets its turn."""
+    inbox = Inbox()
+    _arrive(inbox, b"x" * 600, b"x" * 600, b"x" * 5000, DOOR)
+    assert [len(inbox.take(9, 1000)) for _ in range(4)] == [2, 1, 1, 0]
 
 
 def test_emergency_is_seen_early_rather_than_late() -> None:
