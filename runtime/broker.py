@@ -69,7 +69,7 @@ class Broker:
         if not reaches(self._user, self._data.broker):
             raise StartError(unreachable(self._data, self._user))
         private_dir(self._store, user=self._user)
-        end_users_of(self._data.broker)
+        end_users_of(self._data.broker, self._program)
         config = server_config(
             host=self._host, port=self._port, store=str(self._store), sync_interval=self._sync_interval
         )
@@ -88,6 +88,7 @@ class Broker:
         if found := _VIOLATION.search(line):
             self._violation(found["client"], found["what"])
         elif line.endswith(_READY):
+            self.reload_failed = False
             self._ready.set()
             self._taken_up.set()
         elif _RELOADED in line or _RELOAD_FAILED in line:

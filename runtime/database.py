@@ -1,9 +1,12 @@
 """The embedded PostgreSQL: one cluster in the data directory, on a Unix socket, with a generated password."""
 
 import asyncio
+import contextlib
 import logging
+import os
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
 from pathlib import Path
@@ -107,12 +110,22 @@ class Database:
         if len(str(self._data.run / "database").encode()) <= _LONGEST_SOCKET_DIR:
             return private_dir(self._data.run / "database", user=self._user)
         note = self._data.run / "socket-dir"
-        if note.exists():
-            shutil.rmtree(note.read_text("utf-8"), ignore_errors=True)
-        made = Path(tempfile.mkdtemp(prefix="shouwang-", dir="/tmp"))
-        own(made, self._user)
-        write_private(note, str(made))
-        return made
+        found = Path(note.read_text("utf-8")) if note.exists() else None
+        # The same one after a restart: who is connected comes back to the address that he knows.
+        if found is None or not self._is_ours(found):
+            found = Path(tempfile.mkdtemp(prefix="shouwang-", dir="/tmp"))
+            own(found, self._user)
+            write_private(note, str(found))
+        return found
+
+    def _is_ours(self, folder: Path) -> bool:
+        """Whether a folder in a public place is still ours alone, made anew where somebody tidied up."""
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            own(folder, self._user)
+        state = folder.lstat()
+        owner = self._user.uid if self._user else os.getuid()
+        return stat.S_ISDIR(state.st_mode) and state.st_uid == owner and not state.st_mode & 0o077
 
     def close(self) -> None:
         """Remove a socket folder that lies outside of the data directory."""
@@ -122,7 +135,7 @@ class Database:
     def _clear(self) -> None:
         # The directory is held by this `up`: a server that still runs on it is a leftover, and a pid
         # file names either that or, after a reboot, a stranger who happens to have its number.
-        end_users_of(self._cluster)
+        end_users_of(self._cluster, self._program)
         (self._cluster / "postmaster.pid").unlink(missing_ok=True)
         for leftover in self._sockets.glob(".s.PGSQL.*"):
             leftover.unlink()

@@ -34,9 +34,9 @@ def end_orphans(data: DataDir) -> list[str]:
     return _end(tops)
 
 
-def end_users_of(folder: Path) -> list[str]:
-    """End every process that works in this folder: a server, or what its killed parent left."""
-    found = {p.pid: p for p in psutil.process_iter() if _cwd(p) == folder}
+def end_users_of(folder: Path, program: Path) -> list[str]:
+    """End every process of this program that works in this folder: a server, or what its killed parent left."""
+    found = {p.pid: p for p in psutil.process_iter() if _cwd(p) == folder and _program(p) == program.name}
     tops = [p for p in found.values() if _parent(p) not in found]
     return _end(tops)
 
@@ -67,6 +67,13 @@ def _marker(process: psutil.Process) -> str | None:
 def _cwd(process: psutil.Process) -> Path | None:
     with contextlib.suppress(*_GONE):
         return Path(process.cwd())
+    return None
+
+
+def _program(process: psutil.Process) -> str | None:
+    with contextlib.suppress(*_GONE):
+        # An upgrade may have removed the file that still runs.
+        return Path(process.exe().removesuffix(" (deleted)")).name
     return None
 
 

@@ -26,10 +26,11 @@ _ASK_AGAIN = 0.1
 _RETRY = (0.5, 5.0)
 
 
-async def admit_devices(url: str, broker: Broker, keeper: Keeper) -> None:
+async def admit_devices(url: str, broker: Broker, send: Callable[[int], None]) -> None:
     """Keep the broker's users what the registry says, for ever.
 
-    Devices come in once ingest's durable session exists: before that nobody would keep what they publish.
+    `send` signals the broker's process. Devices come in once ingest's durable session exists: before that
+    nobody would keep what they publish.
     """
     if not broker.session_exists():
         await _session(url)
@@ -38,14 +39,14 @@ async def admit_devices(url: str, broker: Broker, keeper: Keeper) -> None:
     async for notice in listen(url, ISSUED_CHANNEL, name="users"):
         # Many credentials issued at once are many notices and one reload.
         if not notice.channel or not notice.payload.isdigit() or int(notice.payload) > done:
-            done = await persistently(lambda: _take_up(url, broker, keeper))
+            done = await persistently(lambda: _take_up(url, broker, send))
 
 
-async def _take_up(url: str, broker: Broker, keeper: Keeper) -> int:
+async def _take_up(url: str, broker: Broker, send: Callable[[int], None]) -> int:
     async with await connect(url, name="users") as conn:
         version, users = await broker_users(conn)
     await asyncio.to_thread(broker.write_users, users)
-    if not await broker.reload(keeper.signal):
+    if not await broker.reload(send):
         log.error("the broker refused its users file and keeps the old one")
         return version
     async with await connect(url, name="users") as conn:

@@ -1,15 +1,19 @@
 """`up` as a stranger runs it: everything starts, heals, ends; what stands in the way is one sentence."""
 
+import asyncio
 import os
 import shutil
 import signal
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlencode
 
 import psutil
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from runtime.accounts import DATABASE_USER, part_user
 from runtime.child import MARKER
@@ -18,7 +22,7 @@ from runtime.errors import StartError
 from runtime.layout import private_dir
 from runtime.running import find
 from runtime.settings import load
-from tests.parts import Stack, data_dir, stack
+from tests.parts import RunningBroker, Stack, data_dir, free_port, stack
 
 
 def sentence(text: str) -> str:
@@ -227,3 +231,48 @@ def test_wrong_use_is_exit_code_2(arguments: list[str], said: str) -> None:
     with data_dir() as data:
         done = Stack(data.path).command(*arguments, check=False)
         assert (done.returncode, said in sentence(done.stderr)) == (2, True), done.stderr
+
+
+def test_a_directory_out_of_reach() -> None:
+    """Root's parts run as users who must get in; an ordinary user must be able to write. Either is told."""
+    root = os.geteuid() == 0
+    with data_dir() as data:
+        closed = data.path / "closed"
+        closed.mkdir()
+        closed.chmod(0o700 if root else 0o500)
+        done = Stack(closed).command(
+            "up", "--data", str(closed / "data"), "--http", str(free_port()), "--mqtt", str(free_port()), check=False
+        )
+        said = "cannot be reached by the system user shouwang-db" if root else "cannot be written"
+        assert (done.returncode, said in sentence(done.stderr)) == (1, True), done.stderr
+        assert closed.stat().st_mode & 0o077 == 0
+
+
+def test_a_path_too_long_for_a_socket() -> None:
+    """The socket then lies in a private folder of a short name, which is gone when the stack is."""
+    with data_dir() as data:
+        deep = data.path / ("d" * 60) / ("e" * 60)
+        deep.parent.mkdir()
+        deep.parent.chmod(0o711)
+        up = Stack(deep)
+        try:
+            up.up()
+            sockets = Path((deep / "run" / "socket-dir").read_text("utf-8"))
+            assert sockets.stat().st_mode & 0o777 == 0o700
+            before = up.kill("database")
+            up.until(lambda: up.pids().get("database") not in (None, before))
+            up.until(up.ready)
+            up.token()
+            assert up.down() == 0
+            assert not sockets.exists()
+        finally:
+            up.close()
+
+
+async def test_external_parts(database_url: str, broker: RunningBroker) -> None:
+    """With a database and a broker by URL, `up` starts neither and is ready all the same."""
+    url = f"postgresql:///?{urlencode(conninfo_to_dict(database_url))}"
+    with stack("--database-url", url, "--mqtt-url", broker.url("ingest")) as up:
+        await asyncio.to_thread(up.up)
+        assert sorted(up.pids()) == ["api", "ingest"]
+        assert await asyncio.to_thread(up.down) == 0
