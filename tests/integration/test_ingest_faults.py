@@ -226,3 +226,28 @@ async def test_stop_acknowledges_what_it_committed(broker: RunningBroker, databa
             await until(lambda: count(pool, "event", at_least=50))
     stored = await rows(pool, "SELECT value FROM event")
     assert sorted(row["value"] for row in stored) == list(range(50))
+
+
+async def test_refused_subscription_is_told(
+    broker: RunningBroker, database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A broker that grants only in part is no session: said in the log, never `session: true`, tried again."""
+    made = settings(broker.url("publisher"), database_url)
+    async with running_ingest(made) as ingest:
+        refused = "the broker refuses a subscription"
+        await until(lambda: sum(record.message == refused for record in caplog.records) > 2)
+        assert not ingest.service._standing.granted
+        assert made.client_id not in caplog.text
+
+
+async def test_guessed_client_id_ends_nothing(broker: RunningBroker, database_url: str, pool: Pool) -> None:
+    """A client that takes whatever name a device may guess, with either clean flag, loses nobody a message."""
+    await register(pool, "h1/d1")
+    (login,) = await broker.add("h1:d1")
+    made = settings(broker.url("ingest"), database_url)
+    async with running_ingest(made) as ingest, publishing(broker.url("publisher")) as client:
+        await ingest.session()
+        for n, (guess, clean) in enumerate((g, c) for g in ("ingest", "ingest-events") for c in (True, False)):
+            async with publishing(broker.device_url(login), identifier=guess, clean_session=clean):
+                await say(client, "h1/d1", payload={"type": "door.opened", "id": f"e{n}"})
+        await until(lambda: count(pool, "event", at_least=4))
