@@ -265,6 +265,43 @@ class Contact(Document):
     language: Language
 
 
+class WhatWasRemoved(Document):
+    """`site` where the code is one of a site's own."""
+
+    kind: Literal["site", "place", "resident", "device", "contact"]
+    site: str | None = Field(examples=["h1"])
+    code: str = Field(examples=["sos-1"])
+
+
+class WatchEnded(Document):
+    """How many of each are gone, the removed one included."""
+
+    sites: int
+    places: int
+    residents: int
+    devices: int
+    contacts: int
+
+
+class Detached(Document):
+    """How many stay and no longer refer to what is gone."""
+
+    residents: int
+    devices: int
+
+
+class Removed(Document):
+    """What a removal ended. Events, alerts and their log stay; so do open alerts, until they are closed."""
+
+    removed: WhatWasRemoved
+    at: datetime
+    history_kept: Literal[True]
+    watch_ended: WatchEnded
+    detached: Detached
+    credentials_ended: int = Field(description="Devices that can no longer log in.")
+    open_alerts: int = Field(description="Alerts about what was removed that wait for somebody.")
+
+
 class Rule(Document):
     """A rule in its newest version; `definition` is what the catalogue says."""
 

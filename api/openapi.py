@@ -18,6 +18,7 @@ _PAGES = {"page.html": "text/html", "page.js": "text/javascript", "page.css": "t
 _PREFIX = "/api/v1"
 _OPEN = {("post", "/api/v1/session")}
 _COMMON = {"422": "What was sent does not fit", "500": "The server failed", "503": "The database is away"}
+_WITH_BODY = {"400": "The body is not JSON, or not even text", "413": "The body is too long"}
 _SIGNED_IN = {"401": "Not signed in", "403": "The role may not"}
 
 router = APIRouter(include_in_schema=False)
@@ -54,7 +55,8 @@ def _problem_schemas() -> dict[str, Any]:
 
 
 def _complete(operation: dict[str, Any], *, guarded: bool) -> None:
-    for status, description in (_COMMON | (_SIGNED_IN if guarded else {})).items():
+    sent = _WITH_BODY if "requestBody" in operation else {}
+    for status, description in (_COMMON | sent | (_SIGNED_IN if guarded else {})).items():
         if status not in operation["responses"] or status == "422":
             operation["responses"][status] = problem(description)
     if guarded:

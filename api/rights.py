@@ -17,6 +17,8 @@ class Right(StrEnum):
     SEE_RESIDENTS = "see residents"
     SEE_CARE = "see care records"
     SEE_CONTACTS = "see contacts"
+    CHANGE_REGISTRY = "change sites, residents and contacts"
+    CHANGE_DEVICES = "change places and devices"
     IMPORT_REGISTRY = "import the registry"
     ISSUE_CREDENTIALS = "issue device credentials"
     SEE_EVENTS = "see events"
@@ -37,6 +39,8 @@ GRANTED: Mapping[Right, frozenset[str]] = MappingProxyType(
         Right.SEE_RESIDENTS: _CARE | {"family"},
         Right.SEE_CARE: _CARE,
         Right.SEE_CONTACTS: _CARE,
+        Right.CHANGE_REGISTRY: frozenset({"admin", "supervisor"}),
+        Right.CHANGE_DEVICES: frozenset({"admin", "supervisor", "installer"}),
         Right.IMPORT_REGISTRY: frozenset({"admin"}),
         Right.ISSUE_CREDENTIALS: frozenset({"admin", "installer"}),
         Right.SEE_EVENTS: _CARE | {"installer"},

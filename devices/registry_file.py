@@ -27,7 +27,7 @@ TABLES: Mapping[str, type[Model]] = {
 }
 LONGEST_TEXT = 1000
 _CODES = frozenset({"code", "id", "site", "place", "resident", "bed", "gateway"})
-_LARGEST_ORDER = 10_000
+LARGEST_ORDER = 10_000
 _WINDOW = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)")
 _WORD = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _CARE_KEYS = frozenset(field.name for field in msgspec.structs.fields(Care))
@@ -177,7 +177,7 @@ def _wrong_channels(words: tuple[str, ...]) -> list[str]:
 
 
 def _wrong_order(order: int) -> list[str]:
-    return [] if 0 <= order <= _LARGEST_ORDER else [f"an order is a number from 0 to {_LARGEST_ORDER}"]
+    return [] if 0 <= order <= LARGEST_ORDER else [f"an order is a number from 0 to {LARGEST_ORDER}"]
 
 
 def _wrong_windows(windows: tuple[str, ...] | None) -> list[str]:

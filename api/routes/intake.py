@@ -1,11 +1,11 @@
 """What changes the registry: the import of a file, and devices' credentials."""
 
-import logging
 from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
+from api.admission import broker_knows
 from api.auth import having
 from api.documents import DeviceCredentials, ImportCounts
 from api.inputs import Code
@@ -19,10 +19,8 @@ from devices.registry import import_registry
 from devices.registry_file import RegistryError
 
 router = APIRouter(tags=["registry"])
-log = logging.getLogger(__name__)
 
 IMPORT_LIMIT = 64 * 1024 * 1024  # bytes
-APPLIED_WITHIN = 5.0  # seconds
 FILE = "request body"
 _TOML = "application/toml"
 _BODY = {
@@ -81,11 +79,7 @@ async def issue_credentials(
             issued = await credentials.issue(conn, site=site, device=device, now=service.clock())
         except credentials.UnknownDevice:
             not_found("device")
-    if service.settings.broker_managed and not await credentials.wait_applied(
-        service.pool, issued.version, timeout=APPLIED_WITHIN
-    ):
-        # They are in force as soon as the broker runs again; the device tries again by itself.
-        log.warning("the broker has not taken up new credentials in time", extra={"version": issued.version})
+    await broker_knows(service, issued.version)
     return DeviceCredentials(username=issued.username, password=issued.password)
 
 
