@@ -59,21 +59,19 @@ class Book:
 
     # ------------------------------------------------------------ deadlines
     def _fire(self, move: Move, horizon: int) -> None:
-        watch, row = move.watch, np.array([move.row], np.intp)
-        since = np.array([move.run.since]) if move.run else watch.since[row]
-        reached = watch.grade[row, : len(watch.terms.rule.steps)][watch.reach(row, since) <= move.at]
-        worst = int(reached.min(initial=NO_SEVERITY))
-        if worst < watch.fired[move.row]:
-            watch.fired[move.row] = worst
-            self._reach(move, worst, int(since[0]))
-        if watch.mute_due[move.row] <= move.at:
+        watch, row = move.watch, move.row
+        since = move.run.since if move.run else int(watch.since[row])
+        steps = watch.steps_of(row, since)
+        worst = min((grade for due, grade in steps if due <= move.at), default=NO_SEVERITY)
+        if worst < watch.fired[row]:
+            watch.fired[row] = worst
+            self._reach(move, worst, since)
+        if watch.mute_due[row] <= move.at:
             self._end_mute(move)
-        following = min(
-            int(watch.first_due(row, since, watch.fired[row])[0]),
-            int(watch.mute_end(row)[0]),
-        )
+        ahead = [due for due, grade in steps if grade < watch.fired[row]]
+        following = min(*ahead, int(watch.mute_due[row]), NEVER)
         if move.run is None:
-            watch.due[move.row] = following
+            watch.due[row] = following
         if following <= (horizon if move.run is None else move.run.end):
             self._push(replace(move, at=following))
 

@@ -170,12 +170,12 @@ class _Reader:
             primitive=primitive,
             subject=self.subject(primitive),
             steps=self.steps(primitive),
-            person_clears=self.person_clears(primitive),
             never_suppressed=self.flag("never_suppressed"),
             on=tuple(EVENT_TYPES[t] for t in self.choices("on", EVENT_TYPES)) if primitive == "event" else (),
             state=STATES[self.choice("state", STATES)] if primitive == "held" else None,
             roles=frozenset(self.choices("roles", ROLES)) if "roles" in self.document else frozenset(),
             kinds=self.choices("kinds", DEVICE_KINDS) if primitive == "silent" else (),
+            person_clears=self.person_clears(primitive),
             document=self.document,
         )
 

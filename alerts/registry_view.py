@@ -125,14 +125,17 @@ class RegistryView:
 
     def _take_sites(self, documents: dict[int, Any], ids: Rows, touched: Touched) -> None:
         self._open(self.sites, ids)
+        known, zones = self.sites.present[ids], self.sites.zone[ids]
         for i in ids:
             document = documents.get(int(i))
             self.sites.present[i] = document is not None
             if document is not None:
                 self.sites.zone[i] = self._zone(document.get("timezone") or DEFAULT_TIMEZONE)
         touched.sites = ids
-        touched.places = np.flatnonzero(np.isin(self.places.site[: self.places.size], ids))
-        touched.devices = np.flatnonzero(np.isin(self.devices.site[: self.devices.size], ids))
+        moved = ids[known & (zones != self.sites.zone[ids])]
+        if len(moved):  # another time zone concerns all that is there
+            touched.places = np.flatnonzero(np.isin(self.places.site[: self.places.size], moved))
+            touched.devices = np.flatnonzero(np.isin(self.devices.site[: self.devices.size], moved))
 
     def _zone(self, name: str) -> int:
         if name not in self.zones:

@@ -69,6 +69,12 @@ class Span:
         i = np.searchsorted(self._opens, moments, side="right")
         return np.where(moments < self._shuts[i - 1], moments, self._opens[i])
 
+    def first_one(self, moment_: int) -> int:
+        """The same for one moment."""
+        self._cover(moment_, moment_)
+        i = int(self._opens.searchsorted(moment_, side="right"))
+        return moment_ if moment_ < self._shuts[i - 1] else int(self._opens[i])
+
 
 @cache
 def _span(zone: str, start: time, end: time, outside: bool) -> Span:
@@ -90,6 +96,10 @@ class Schedule:
             self._numbers[key] = len(self._spans)
             self._spans.append(_span(zone, start, end, outside))
         return self._numbers[key]
+
+    def first_one(self, span: int, moment_: int) -> int:
+        """The same as `first`, for one."""
+        return moment_ if span == ALWAYS else self._spans[span].first_one(moment_)
 
     def first(self, spans: I32, moments: I64) -> I64:
         """For each moment, the first one not before it that lies in its window; ALWAYS is every moment."""

@@ -235,6 +235,14 @@ class Watch(Table):
             moments[:, k] = self.schedule.first(self.span[rows, k], moments[:, k])
         return moments
 
+    def steps_of(self, row: int, since: int) -> list[tuple[int, int]]:
+        """When each step of one row falls due, and how severe it is; the same as `reach`, for the few."""
+        steps = []
+        for k in range(len(self.terms.rule.steps)):
+            due = max(int(self.floor[row, k]), since + int(self.after[row, k]))
+            steps.append((self.schedule.first_one(int(self.span[row, k]), due), int(self.grade[row, k])))
+        return steps
+
     def first_due(self, rows: Rows, since: I64, fired: I8 | int = NO_SEVERITY) -> I64:
         """The next deadline of a condition that holds since then and has reached `fired`."""
         n = len(self.terms.rule.steps)
