@@ -4,19 +4,27 @@ import { ApiError, post } from "./api.js";
 import { say } from "./banner.js";
 import { known, t } from "./texts.js";
 
-/** Do `what` to an alert; return whether it was done. `told` is the sentence for it, or null. */
+const SETTLES = 3000; // ms that the feed is waited for
+
+/**
+ * Do `what` to an alert and say so; `told` is the sentence for it. Return null where it was done, else why it was not.
+ * The feed tells the change too, and in its place among the others, so it goes first; the answer is used where the
+ * feed does not come.
+ */
 export async function act(desk, alert, what, body, told) {
-  if (desk.busy.has(alert.id)) return false;
+  const seen = desk.board.nextChange(alert.id, SETTLES);
   desk.busy.add(alert.id);
   desk.changed();
   try {
-    await desk.settle(await post(`/alerts/${alert.id}/${what}`, body));
-    if (told !== null) say(t(told, { name: desk.title(alert) }));
-    return true;
+    const answer = await post(`/alerts/${alert.id}/${what}`, body);
+    if (!desk.feedIsOpen || !(await seen)) desk.board.put(answer);
+    say(t(told, { name: desk.title(alert) }));
+    return null;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    say(refusal(error, desk.title(alert)), true);
-    return false;
+    const why = refusal(error, desk.title(alert));
+    say(why, true);
+    return why;
   } finally {
     desk.busy.delete(alert.id);
     desk.changed();

@@ -73,7 +73,6 @@ export const post = (path, body = {}) => signedIn("POST", path, body);
 export const remove = (path) => signedIn("DELETE", path);
 
 export const signIn = (proof) => request("POST", "/session", proof);
-export const whoAmI = () => request("GET", "/me");
 
 export async function me() {
   const answer = await get("/me");
@@ -82,4 +81,3 @@ export async function me() {
 }
 
 export const FEED = `${PREFIX}/alerts/feed`;
-export { PREFIX };

@@ -66,6 +66,18 @@ export class Board extends EventTarget {
     this.dispatchEvent(new CustomEvent("change", { detail: { alert, before, frame } }));
   }
 
+  /** Wait for the next change of an alert; false where none comes within `patience` ms. */
+  nextChange(id, patience) {
+    return new Promise((resolve) => {
+      const seen = ({ detail }) => detail.alert.id === id && resolve(true);
+      this.addEventListener("change", seen);
+      setTimeout(() => {
+        this.removeEventListener("change", seen);
+        resolve(false);
+      }, patience);
+    });
+  }
+
   #end(alert, before) {
     this.#alerts.delete(alert.id);
     this.#risen.delete(alert.id);

@@ -120,5 +120,5 @@ function wireNote(alert, desk) {
 async function save(alert, desk) {
   const note = byId("note").value.trim();
   if (note === "") return byId("note").focus();
-  if (await act(desk, alert, "note", { note }, "case.noted")) byId("note").value = "";
+  if ((await act(desk, alert, "note", { note }, "case.noted")) === null) byId("note").value = "";
 }

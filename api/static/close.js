@@ -22,7 +22,7 @@ export class CloseDialog {
     this.#alert = alert;
     byId("close-h").textContent = t("close.heading", { name: this.#desk.title(alert) });
     byId("close-active").hidden = alert.condition !== "active";
-    byId("close-wrong").hidden = true;
+    this.#wrong("");
     this.#warn();
     this.#dialog.showModal();
     this.#dialog.querySelector("input").focus();
@@ -43,14 +43,20 @@ export class CloseDialog {
     byId("close-send").textContent = t(this.#alone ? "close.propose" : "close.send");
   }
 
+  /** What was written stays in the dialog until the alert is closed. */
   async #send() {
     const outcome = this.#dialog.querySelector('[name="outcome"]:checked')?.value;
-    byId("close-wrong").hidden = outcome !== undefined;
-    byId("close-wrong").textContent = t("close.need_outcome");
-    if (outcome === undefined) return;
+    if (outcome === undefined) return this.#wrong(t("close.need_outcome"));
     const body = { outcome, contact: this.#contact, note: byId("close-note").value.trim() || null };
-    const told = this.#alone ? "said.proposed" : "said.closed";
-    this.#dialog.close();
-    await act(this.#desk, this.#alert, "close", body, told);
+    byId("close-send").disabled = true;
+    const why = await act(this.#desk, this.#alert, "close", body, this.#alone ? "said.proposed" : "said.closed");
+    byId("close-send").disabled = false;
+    if (why === null) this.#dialog.close();
+    else this.#wrong(why);
+  }
+
+  #wrong(words) {
+    byId("close-wrong").textContent = words;
+    byId("close-wrong").hidden = words === "";
   }
 }

@@ -21,7 +21,6 @@ import { Watch } from "./watch.js";
 
 const DRAW_AFTER = 60; // ms: a storm of changes is drawn in one go
 const RETRY = 2000;
-const SETTLES = 1000; // ms that the feed is waited for
 
 /**
  * Events: `draw`, show what is known; `tick`, a second has passed. A page's own desk says what the page is called
@@ -148,27 +147,15 @@ export class Desk extends EventTarget {
     this.#stoppedAt = null;
   }
 
-  /**
-   * Show what one's own action has made of an alert. The feed says it too, and in its place among other changes, so it
-   * goes first; the answer is used where the feed does not come.
-   */
-  async settle(answer) {
-    const told = await new Promise((resolve) => {
-      const seen = ({ detail }) => detail.alert.id === answer.id && resolve(true);
-      this.board.addEventListener("change", seen);
-      setTimeout(() => {
-        this.board.removeEventListener("change", seen);
-        resolve(false);
-      }, this.#feed?.isOpen ? SETTLES : 0);
-    });
-    if (!told) this.board.put(answer);
+  get feedIsOpen() {
+    return this.#feed?.isOpen ?? false;
   }
 
   title(alert) {
     return title(alert, this.names);
   }
 
-  claim(alert) {
-    return act(this, alert, "claim", {}, "said.claimed");
+  async claim(alert) {
+    await act(this, alert, "claim", {}, "said.claimed");
   }
 }

@@ -1,6 +1,6 @@
 // Sign in, by a one-time link or a token. Only pressing the button does anything.
 
-import { ApiError, signIn, whoAmI } from "./api.js";
+import { ApiError, ask, signIn } from "./api.js";
 import { byId } from "./dom.js";
 import { t } from "./texts.js";
 
@@ -52,11 +52,11 @@ byToken.addEventListener("submit", (event) => {
   else void enter(byToken, { token }, "signin.token_wrong");
 });
 
-/** Who comes from elsewhere brings no cookie along, and may be signed in all the same. */
+/** Who comes from another site's link brought no cookie along, and may be signed in all the same. */
 async function alreadyIn() {
   try {
-    await whoAmI();
-    location.replace(next());
+    const { ok } = await ask("/desk", { redirect: "manual" });
+    if (ok) location.replace(next());
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
   }
