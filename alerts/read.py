@@ -203,8 +203,12 @@ def _occurrence(row: Row, zone: ZoneInfo) -> Row:
 
 
 def _log_entry(row: Row, zone: ZoneInfo) -> Row:
-    """`contact` and `note` are what somebody wrote; `erased` says that they did, and that it was erased."""
+    """`contact` and `note` are what somebody wrote; `erased` says that they did, and that it was erased.
+
+    `outcome` is the one proposed while a second person is waited for.
+    """
     body = msgspec.json.decode(row["body"])
+    proposed = body["state"]["proposed"] or {}
     written = {} if row["text"] is None else msgspec.json.decode(row["text"])
     return {
         "log_id": row["log_id"],
@@ -214,7 +218,7 @@ def _log_entry(row: Row, zone: ZoneInfo) -> Row:
         "severity": f"P{body['state']['severity']}",
         "condition": body["state"]["condition"],
         "handling": body["state"]["handling"],
-        "outcome": body["state"]["outcome"],
+        "outcome": body["state"]["outcome"] or proposed.get("outcome"),
         "contact": written.get("contact"),
         "note": written.get("note"),
         "erased": "written" in body and row["text"] is None,

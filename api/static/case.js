@@ -62,7 +62,7 @@ function lay() {
     { class: "note-form pad", id: "note-form" },
     el("label", { class: "sr", for: "note" }, t("case.note_label")),
     el("textarea", { id: "note", maxlength: 2000, "aria-describedby": "note-hint", "aria-keyshortcuts": "n" }),
-    el("div", { class: "end" }, el("span", { class: "hint", id: "note-hint" }, t("case.note_hint")), el("button", { class: "btn" }, t("case.note_save"))),
+    el("div", { class: "end" }, el("span", { class: "hint", id: "note-hint" }, el("kbd", {}, "N"), ` ${t("case.note_hint")}`), el("button", { class: "btn" }, t("case.note_save"))),
   );
   refill(
     byId("main"),

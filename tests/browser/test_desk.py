@@ -103,7 +103,7 @@ async def test_nobody_reached_needs_a_second_person(stack: Stack, desk: Desks) -
     await expect(second.locator("#section-urgent .pill")).to_have_text("请您确认")
     await second.locator("#section-urgent .btn").click()
     await expect(second.locator("#confirm")).to_contain_text("W-03 提请结案")
-    await expect(second.locator("#confirm")).to_contain_text("两次无应答")
+    await expect(second.locator("#confirm")).to_contain_text("没联系上·两次无应答")
     await second.locator("#confirm .btn").click()
     await expect(first.locator("#case-bar .pill")).to_have_text("已结案")
 
