@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from devices.models import as_document
-from devices.reach import Document, Name, Reason, Refused, demand, read
+from devices.reach import Document, Name, Reason, Refused, demand, holds, read
 from devices.references import Known, checked
 from devices.registry import known_to, log_changes, refuse_contradictions, write_rows
 from devices.registry_export import heartbeat_said
@@ -68,9 +68,17 @@ async def create(conn: Connection, table: str, document: Document, editor: Edito
     async with editing(conn):
         await demand(conn, editor.scope, table, row, new=True)
         name = tuple(row[key] for key in _NAMES[table])
-        if await read(conn, Scope.DISTRICT, table, name) is not None:
+        if await read(conn, Scope.DISTRICT, table, name) is not None or await _anothers(
+            conn, table, name, editor.scope
+        ):
             raise Refused(Reason.TAKEN, table)
         return await _write(conn, table, draft, editor)
+
+
+async def _anothers(conn: Connection, table: str, name: Name, scope: Scope) -> bool:
+    """Whether the name was that of a row elsewhere, whose history a new one would bring into the scope."""
+    row = await (await conn.execute(SQL["site_before"], {"table": table, "code": name[-1]})).fetchone()
+    return row is not None and not holds(scope, row)
 
 
 async def change(conn: Connection, table: str, name: Name, patch: Document, editor: Editor) -> Document:

@@ -52,13 +52,18 @@ async def demand(conn: Connection, scope: Scope, table: str, row: Document, *, n
     if scope.whole:
         return
     site = await _site_of(conn, table, row)
-    if site["street"] in scope.streets or site["code"] in scope.sites:
+    if holds(scope, site) or _person(table, row, new=new) in scope.residents:
         return
-    if _person(table, row, new=new) in scope.residents:
-        return
+    if table == "site" and new:
+        raise Refused(Reason.ABSENT, "street")
     parent = "resident" if table == "contact" else "site"
     seen = await read(conn, scope, parent, (row["resident"] if table == "contact" else site["code"],))
     raise Refused(Reason.ABSENT if seen is None else Reason.BEYOND, parent if new else table)
+
+
+def holds(scope: Scope, site: Document) -> bool:
+    """Whether a scope holds all of a site, given with its street."""
+    return scope.whole or site["street"] in scope.streets or site["code"] in scope.sites
 
 
 async def _site_of(conn: Connection, table: str, row: Document) -> Document:

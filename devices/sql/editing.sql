@@ -16,6 +16,18 @@ UNION ALL
 SELECT device.id FROM device JOIN site ON site.id = device.site
  WHERE %(table)s = 'device' AND site.code = %(site)s AND device.code = %(code)s AND device.removed_at IS NULL
 
+-- name: site_before
+-- Where a row was that was removed. Places and devices are of the same site for ever.
+SELECT code, street FROM site WHERE %(table)s = 'site' AND code = %(code)s AND removed_at IS NOT NULL
+UNION ALL
+SELECT site.code, site.street
+  FROM resident JOIN site ON site.id = resident.site
+ WHERE %(table)s = 'resident' AND resident.code = %(code)s AND resident.removed_at IS NOT NULL
+UNION ALL
+SELECT site.code, site.street
+  FROM contact JOIN resident ON resident.id = contact.resident JOIN site ON site.id = resident.site
+ WHERE %(table)s = 'contact' AND contact.code = %(code)s AND contact.removed_at IS NOT NULL
+
 -- name: falling
 -- What goes with a removed row: all of a removed site, the contacts of a removed resident.
 SELECT 'site' AS "table", id FROM site WHERE id = ANY(%(site)s)
