@@ -88,7 +88,7 @@ class Stack:
         )
         keeper = await self._start(broker)
         pool = await self._exits.enter_async_context(open_pool(url, name="up", max_size=1))
-        self._task(report_broker(pool, keeper), "broker's state")
+        self._task(report_broker(pool, broker, keeper), "broker's state")
         self._task(admit_devices(url, broker, keeper.signal), "broker's users")
         return self._running(url, ingest=broker.url(INGEST), publisher=broker.url(PUBLISHER), managed=True)
 

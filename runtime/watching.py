@@ -4,13 +4,15 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TypeVar
 
 from psycopg.types.json import Jsonb
 
 from devices.credentials import ISSUED_CHANNEL, applied, broker_users
-from runtime.broker import Broker
+from runtime.broker import PUBLISHER, Broker
+from runtime.pulse import Pulse
 from runtime.supervisor import Keeper
 from store.errors import StoreError, translated
 from store.notify import listen
@@ -79,15 +81,16 @@ async def persistently(act: Callable[[], Awaitable[T]]) -> T:
         pause = min(_RETRY[1], pause * 2)
 
 
-async def report_broker(pool: Pool, keeper: Keeper) -> None:
+async def report_broker(pool: Pool, broker: Broker, keeper: Keeper) -> None:
     """Say every two seconds how the embedded broker is, since it does not speak to the database itself."""
-    while True:
-        ok = keeper.ready.is_set()
-        detail = {"restarts": max(0, keeper.came_up - 1)} | ({} if ok else {"reason": "it does not run"})
-        try:
-            with translated():
-                async with pool.connection() as conn:
-                    await conn.execute(SQL["put_part"], {"name": "broker", "ok": ok, "detail": Jsonb(detail)})
-        except StoreError:
-            log.info("the database is away: the broker's state is not noted")
-        await asyncio.sleep(REPORT_SECONDS)
+    with closing(Pulse(broker.url(PUBLISHER))) as pulse:
+        while True:
+            ok = await pulse.beats()
+            detail = {"restarts": max(0, keeper.came_up - 1)} | ({} if ok else {"reason": "it does not answer"})
+            try:
+                with translated():
+                    async with pool.connection() as conn:
+                        await conn.execute(SQL["put_part"], {"name": "broker", "ok": ok, "detail": Jsonb(detail)})
+            except StoreError:
+                log.info("the database is away: the broker's state is not noted")
+            await asyncio.sleep(REPORT_SECONDS)

@@ -3,13 +3,15 @@
 import asyncio
 import json
 import re
+import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from urllib.parse import unquote, urlsplit
 
 import aiomqtt
 import pytest
 
+from runtime.pulse import Pulse
 from tests.parts import Login, RunningBroker
 
 FILTERS = ("event", "batch", "status")
@@ -234,3 +236,22 @@ async def test_the_publisher_plays_for_every_device(broker: RunningBroker) -> No
         assert [m.payload for m in await take(session, 1)] == [b"played"]
         granted = await player.subscribe("shouwang/v1/h1/sos-1/event", qos=1)
         assert [getattr(code, "value", code) for code in granted] == [0x80]
+
+
+async def test_a_broker_that_hangs_is_noticed(broker: RunningBroker) -> None:
+    """A stopped process still has its port: the pulse asks for an answer, and comes back by itself."""
+    assert broker.child is not None
+    with closing(Pulse(broker.url("publisher"), patience=1.0)) as heart:
+        assert await heart.beats()
+        assert await heart.beats()
+        broker.child.signal(signal.SIGSTOP)
+        assert not await heart.beats()
+        assert not await heart.beats()
+        broker.child.signal(signal.SIGCONT)
+        async with asyncio.timeout(20):
+            while not await heart.beats():
+                pass
+        await broker.kill()
+        assert not await heart.beats()
+        await broker.start()
+        assert await heart.beats()

@@ -1,0 +1,57 @@
+"""Whether a broker still answers: one MQTT connection, one PINGREQ at a time (MQTT 3.1.1, sections 3.1, 3.12)."""
+
+import asyncio
+import secrets
+from urllib.parse import unquote, urlsplit
+
+ANSWER_SECONDS = 5.0
+_PING, _PONG = b"\xc0\x00", b"\xd0\x00"
+_WELCOME = b"\x20\x02\x00\x00"
+_KEEPALIVE = 60
+# Clean session, with name and password.
+_FLAGS = 0b1100_0010
+
+
+class Pulse:
+    """A process that runs may hang all the same: `beats` asks it. It does not raise."""
+
+    def __init__(self, url: str, *, patience: float = ANSWER_SECONDS) -> None:
+        self._url = urlsplit(url)
+        self._patience = patience
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def beats(self) -> bool:
+        """Whether the broker answered within `patience` seconds; a lost connection is made anew first."""
+        try:
+            async with asyncio.timeout(self._patience):
+                if self._streams is None:
+                    self._streams = await asyncio.open_connection(self._url.hostname, self._url.port)
+                    await self._ask(self._hello(), _WELCOME)
+                await self._ask(_PING, _PONG)
+        except (OSError, EOFError, TimeoutError):
+            self.close()
+            return False
+        return True
+
+    def close(self) -> None:
+        streams, self._streams = self._streams, None
+        if streams is not None:
+            streams[1].close()
+
+    async def _ask(self, packet: bytes, answer: bytes) -> None:
+        assert self._streams is not None  # noqa: S101 -- `beats` has just connected
+        reader, writer = self._streams
+        writer.write(packet)
+        if await reader.readexactly(len(answer)) != answer:
+            raise ConnectionRefusedError("the broker does not let us in")
+
+    def _hello(self) -> bytes:
+        name, password = unquote(self._url.username or ""), unquote(self._url.password or "")
+        body = _text("MQTT") + bytes([4, _FLAGS]) + _KEEPALIVE.to_bytes(2, "big")
+        body += _text(f"pulse-{secrets.token_hex(8)}") + _text(name) + _text(password)
+        # Ours is short: its length fits the one byte below 128.
+        return bytes([0x10, len(body)]) + body
+
+
+def _text(value: str) -> bytes:
+    return len(value.encode()).to_bytes(2, "big") + value.encode()
