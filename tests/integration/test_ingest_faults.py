@@ -4,15 +4,18 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from psycopg import sql
 
 from ingest.session import Session
 from store.head import raise_epoch
+from store.migrations import migrate
 from store.pool import Pool, open_pool
 from tests.ingest_parts import (
     count,
@@ -28,7 +31,7 @@ from tests.ingest_parts import (
 )
 from tests.ingest_process import REACHED
 from tests.ingest_proxy import Break, commit_proxy
-from tests.parts import RunningBroker, broker
+from tests.parts import RunningBroker, broker, start_database
 
 __all__ = ["broker"]
 
@@ -114,6 +117,55 @@ async def test_database_away(broker: RunningBroker, server_url: str, database_ur
             await settled(ingest)
             assert await count(pool, "event") == 500
             await until(lambda: [e for e in ingest.engine.control if e.kind == "stall"])
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[str]:
+    """A database server for this test alone, to be paused."""
+    with start_database(tmp_path) as url:
+        asyncio.run(migrate(url))
+        yield url
+
+
+@contextmanager
+def _paused(server_url: str) -> Iterator[None]:
+    """No process of this server runs, as on a machine that hangs: connections stand and nothing answers."""
+    with psycopg.connect(server_url) as conn:
+        backend = psutil.Process(conn.info.backend_pid)
+        server = backend.parent()
+        assert server is not None
+        processes = [server, *server.children(recursive=True)]
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+
+
+async def test_database_hangs_and_comes_back(broker: RunningBroker, own_server: str) -> None:
+    """Redelivered every two seconds meanwhile, also under new packet ids when it is over: committed once."""
+    async with open_pool(own_server, name="test") as pool:
+        await register(pool, "h1/sos-1")
+        async with running_ingest(settings(broker.url("ingest"), own_server)) as ingest:
+            await ingest.caught_up()
+            receiver = ingest.service._events
+            async with publishing(broker.url("publisher")) as client:
+                with _paused(own_server):
+                    for n in range(200):
+                        await say(client, "h1/sos-1", payload={"type": "sos.pressed", "id": f"p{n}"})
+                    await until(lambda: len(receiver._tracker) == 200)
+                    first = await until(lambda: max(0.0, receiver.redelivered_at))
+                    await until(lambda: receiver.redelivered_at > first + 3.0)
+            await until(lambda: count(pool, "event", at_least=200))
+            await settled(ingest)
+            # Whatever redelivery is still on its way arrives before ingest holds itself for caught up.
+            await until(lambda: not ingest.service._standing.caught_up)
+            await ingest.caught_up()
+            assert await count(pool, "event") == 200
 
 
 async def test_too_much_held_ends_the_connection_and_not_the_session(
