@@ -22,7 +22,7 @@ from devices.scope import Scope
 from store.errors import StoreError, translated
 from store.pool import Pool
 
-PAGE = 100
+PAGE = 50  # changes; about 100 KB
 REMEMBERED = 16  # pages; readers who are awake together ask for the same few
 AGAIN_AFTER = 1.0  # seconds between looks while the database is away
 
@@ -116,6 +116,8 @@ class Reader:
                 yield sent.frame
                 FEED_EVENTS.inc()
                 spoken = loop.time()
+                # Sending need not wait for anything: let others in, and a reader's leaving be noticed.
+                await asyncio.sleep(0)
             if loop.time() - spoken >= times.keep_alive:
                 yield format_sse_event(comment="keep-alive")
                 spoken = loop.time()

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,8 +81,8 @@ class FeedReader:
     opened: asyncio.Event = field(default_factory=asyncio.Event)
     status: int = 0
 
-    async def read(self, *, events: int | None = None, pieces: int | None = None) -> None:
-        """Connect, resuming from the last id, and read until there were so many events or pieces; then just leave."""
+    async def read(self, *, events: int | None = None, pieces: int | None = None, seconds: float | None = None) -> None:
+        """Connect, resuming from the last id, and read so many events or pieces, or for so long; then just leave."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             # HTTP/1.0: the body comes as it is, without chunks.
@@ -91,13 +91,15 @@ class FeedReader:
             writer.write("\r\n".join(["GET /api/v1/alerts/feed HTTP/1.0", *lines, "", ""]).encode())
             head = await reader.readuntil(b"\r\n\r\n")
             self.status = int(head.split(b" ", 2)[1])
-            await self._body(reader, events, pieces)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._body(reader, events, pieces)
         finally:
             writer.transport.abort()
 
     async def _body(self, reader: asyncio.StreamReader, events: int | None, pieces: int | None) -> None:
         held, taken, count = b"", 0, 0
-        while (pieces is None or count < pieces) and (piece := await reader.read(4096)):
+        while (pieces is None or count < pieces) and (piece := await reader.read(65_536)):
             count += 1
             *whole, held = (held + piece).split(b"\n\n")
             for block in whole:

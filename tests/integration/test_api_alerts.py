@@ -44,22 +44,25 @@ async def test_alert_document(api: Api, homes: Homes, duty: Headers) -> None:
     answer = await api.client.get(ALERTS, headers=duty)
     assert answer.status_code == 200
     (alert,) = answer.json()["items"]
-    assert alert.items() >= {
-        "rule": "S-01",
-        "severity": "P1",
-        "condition": "active",
-        "handling": "new",
-        "site": "h1",
-        "subject": {"kind": "resident", "code": "r1"},
-        "resident": "r1",
-        "claimed_by": None,
-        "outcome": None,
-        "occurrences": 1,
-        "inhibits": [],
-        "flags": [],
-        "evidence": [event],
-        "escalation": {"step": 0, "at": None},
-    }.items()
+    assert (
+        alert.items()
+        >= {
+            "rule": "S-01",
+            "severity": "P1",
+            "condition": "active",
+            "handling": "new",
+            "site": "h1",
+            "subject": {"kind": "resident", "code": "r1"},
+            "resident": "r1",
+            "claimed_by": None,
+            "outcome": None,
+            "occurrences": 1,
+            "inhibits": [],
+            "flags": [],
+            "evidence": [event],
+            "escalation": {"step": 0, "at": None},
+        }.items()
+    )
     assert set(alert["advice"]) == {"zh", "en"}
     assert 2 <= len(alert["advice"]["zh"]) <= 5
     assert alert["raised_at"].endswith("+08:00")
