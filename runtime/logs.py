@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
@@ -68,12 +69,22 @@ def _unexpected(kind: type[BaseException], error: BaseException, trace: Tracebac
     logging.getLogger(__name__).critical("ended by a fault", exc_info=(kind, error, trace))
 
 
+class _PrivateFiles(RotatingFileHandler):
+    """Every file that it opens, also after a rotation, is readable by its owner alone."""
+
+    def _open(self) -> TextIOWrapper:
+        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=_private)  # noqa: SIM115, PTH123 -- the handler closes it; Path.open takes no opener
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 class PartLog:
     """The file that keeps what an embedded part says, as it says it; at most `FILE_BYTES` times `FILES`."""
 
     def __init__(self, path: Path) -> None:
-        self._handler = RotatingFileHandler(path, maxBytes=FILE_BYTES, backupCount=FILES - 1, encoding="utf-8")
-        os.chmod(path, 0o600)  # noqa: PTH101 -- the handler has just made it, by name
+        self._handler = _PrivateFiles(path, maxBytes=FILE_BYTES, backupCount=FILES - 1, encoding="utf-8")
         self._handler.setFormatter(logging.Formatter("%(message)s"))
 
     def write(self, line: str) -> None:

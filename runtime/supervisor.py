@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 PAUSE = (0.1, 10.0)
 STEADY_AFTER = 10.0
 FIRST_TRIES = 3
+LINE_TOLD = 200
 
 
 class Part(Protocol):
@@ -132,7 +133,7 @@ class Keeper:
         self._changed()
         code = await self._watch(child)
         self._gone()
-        return f"exit code {code}" + "".join(f"; {line}" for line in self._last_lines)
+        return f"exit code {code}" + "".join(f"; {line[-LINE_TOLD:]}" for line in self._last_lines)
 
     async def _watch(self, child: Child) -> int:
         ended = asyncio.create_task(child.wait(), name=f"{self.part.name} ended")
