@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.engine import Engine
+from alerts.reconcile import reconcile
 from alerts.record import record
 from alerts.replay import replay
 from alerts.schedule import moment
@@ -39,6 +40,7 @@ class LiveEngine:
         await ensure_versions(conn)
         self._engine = Engine()
         await replay(conn, self._engine)
+        await reconcile(conn, self._engine)
 
     async def run(
         self,

@@ -16,3 +16,11 @@ SELECT position, kind, at, body FROM input_log
  WHERE position > %(after)s AND position <= %(upto)s
  ORDER BY position
  LIMIT %(limit)s
+
+-- name: open_of_engine
+-- What is open, as the engine knows it.
+SELECT id, rule, site, subject_kind, subject, severity, condition FROM alert WHERE handling <> 'closed'
+
+-- name: newest_alert
+-- The last number that was given.
+SELECT id FROM alert ORDER BY id DESC LIMIT 1

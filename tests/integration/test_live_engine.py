@@ -98,3 +98,13 @@ async def test_the_feed_tells_each_change_as_it_was(service: Home) -> None:
     ]
     assert rows[0].alert["cleared_at"] is None
     assert await feed_rows(service.conn, 3, 100, Scope.DISTRICT) == []
+
+
+async def test_an_engine_that_counts_otherwise_goes_on_from_the_database(service: Home) -> None:
+    """Where the log gives other alerts than the database holds, those of the database are taken over."""
+    await service.run(("sos-1", "sos.pressed", NOW))
+    await service.conn.execute("UPDATE event SET type = 1000")  # as if this engine did not know the press
+    service.engine = LiveEngine()
+    await service.engine.bootstrap(service.conn)
+    await service.run(("sos-1", "sos.pressed", NOW + timedelta(seconds=1)))
+    assert [(a["id"], a["occurrences"]) for a in await service.alerts()] == [(1, 2)]
