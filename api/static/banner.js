@@ -27,7 +27,7 @@ export function showVerdict(verdict, states) {
 }
 
 function gauge(verdict) {
-  const words = t(`watch.${verdict.state}`, { age: verdict.state === "stopped" ? age(silence(verdict)) : ago(silence(verdict)) });
+  const words = t(`watch.${verdict.state}`, { age: verdict.state === "fine" ? ago(silence(verdict)) : age(silence(verdict)) });
   const style = { fine: "good", unsure: "bad", stopped: "lost", starting: "" }[verdict.state];
   const picture = { fine: "yes", unsure: "ask", stopped: "no", starting: "ask" }[verdict.state];
   byId("beat").className = style;

@@ -11,7 +11,7 @@ const OPENING = 2000; // ms: what a server says at once
 /**
  * Events: `open`, `lost`, `frame` (detail: the frame's document), `signedout`, `ahead` (the log does not reach so far:
  * it is another one, and all must be read again).
- * `heardAt` is when the last byte came, in the browser's ms.
+ * `heardAt` is when the last byte came, in the browser's ms; `wasOpen` whether it ever was.
  */
 export class Feed extends EventTarget {
   #url;
@@ -29,6 +29,7 @@ export class Feed extends EventTarget {
     this.#lastId = after;
     this.heardAt = Date.now();
     this.isOpen = false;
+    this.wasOpen = false;
   }
 
   start() {
@@ -87,7 +88,7 @@ export class Feed extends EventTarget {
     this.#flowed = false;
     this.#heard();
     this.#tries = 0;
-    this.isOpen = true;
+    this.isOpen = this.wasOpen = true;
     this.dispatchEvent(new Event("open"));
     const push = reader((event) => this.#take(event));
     const pieces = body.pipeThrough(new TextDecoderStream()).getReader();
