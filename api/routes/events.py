@@ -10,6 +10,7 @@ from api.auth import having
 from api.documents import Event, Page, Quarantined
 from api.inputs import Code, Cursor, Limit
 from api.moments import Moment, local
+from api.openapi import problem
 from api.principals import Principal
 from api.rights import Right
 from api.service import Lent
@@ -17,7 +18,7 @@ from devices.columns import flag_names
 from devices.types import EVENT_TYPES
 from store.queries import load
 
-router = APIRouter(tags=["events"])
+router = APIRouter(tags=["events"], responses={400: problem("The cursor is none of this list's")})
 
 SQL = load("api")
 _TYPE_NAMES = {number: name for name, number in EVENT_TYPES.items()}

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from api.auth import COOKIE, Caller, unauthorized
 from api.documents import Me
+from api.openapi import problem
 from api.principals import NotSignedIn, OpenedSession, Principal, by_link, by_token, end_session, open_session
 from api.problems import Problem
 from api.service import HeldService, Lent, Service
@@ -47,7 +48,11 @@ async def me(caller: Caller) -> Me:
     return me_of(caller, caller.csrf)
 
 
-@router.post("/session", status_code=201)
+@router.post(
+    "/session",
+    status_code=201,
+    responses={401: problem("The secret is not one in force"), 429: problem("Too many failed sign-ins from here")},
+)
 async def sign_in(body: SignIn, request: Request, response: Response, service: HeldService, conn: Lent) -> Me:
     """Open a browser's session: sets the cookie. A link is used up by it."""
     client = request.client.host if request.client else ""
