@@ -1,20 +1,25 @@
 """The engine's state rebuilt from the log: control entries and events, in the order of positions."""
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from alerts.engine import Engine
-from alerts.schedule import micros
 from devices.columns import EVENT_DTYPE, NO_TIME
 from store.errors import translated
-from store.head import InputEntry
+from store.head import InputEntry, read_input
 from store.pool import Connection
 from store.queries import load
 
 SQL = load("alerts")
-PAGE = 50_000
+PAGE = 200_000  # positions
+
+# PostgreSQL's binary COPY: each row tells its number of fields, each field its length before its value, big-endian.
+# Every column is fixed in size and never null, so a whole page is one array.
+_FIELDS = [(name, EVENT_DTYPE[name].newbyteorder(">")) for name in EVENT_DTYPE.names or ()]
+_ROW = np.dtype([("n", ">i2"), *[part for name, kind in _FIELDS for part in ((f"size_{name}", ">i4"), (name, kind))]])
+_HEADER, _TRAILER = 19, 2
+_PG_EPOCH = 946_684_800_000_000  # 2000-01-01, in microseconds since 1970
+_TIMES = ("received_at", "at", "effective_at")
 
 
 async def replay(conn: Connection, engine: Engine) -> None:
@@ -27,25 +32,26 @@ async def replay(conn: Connection, engine: Engine) -> None:
 
 
 async def _stretch(conn: Connection, engine: Engine, upto: int) -> None:
-    wanted = {"after": engine.position, "upto": upto, "limit": PAGE}
-    with translated():
-        control = await (await conn.execute(SQL["control_page"], wanted)).fetchall()
-        events = await (await conn.execute(SQL["events_page"], wanted)).fetchall()
-    engine.apply([InputEntry(**row) for row in control], columns(events))
+    control: list[InputEntry] = await read_input(conn, engine.position, upto)
+    engine.apply(control, await read_events(conn, engine.position, upto))
     engine.advanced_to(upto)
     engine.adopt()
 
 
-def columns(rows: list[dict[str, Any]]) -> NDArray[np.void]:
-    """Rows of the database as the engine's columns."""
-    return np.array(
-        [
-            (
-                row["position"], micros(row["received_at"]), NO_TIME if row["at"] is None else micros(row["at"]),
-                micros(row["effective_at"]), row["device"], row["type"], row["value"], row["seq"], row["boot"],
-                row["flags"],
-            )
-            for row in rows
-        ],
-        EVENT_DTYPE,
-    )  # fmt: skip
+async def read_events(conn: Connection, after: int, upto: int) -> NDArray[np.void]:
+    """The events of a stretch of the log as the engine's columns."""
+    with translated():
+        async with conn.cursor() as cursor, cursor.copy(SQL["copy_events"], {"after": after, "upto": upto}) as copy:
+            return from_copy(b"".join([bytes(block) async for block in copy]))
+
+
+def from_copy(data: bytes) -> NDArray[np.void]:
+    """Events from PostgreSQL's binary COPY; `-infinity` becomes NO_TIME, which it already is in bits."""
+    rows = np.frombuffer(data[_HEADER:-_TRAILER], _ROW)
+    events = np.empty(len(rows), EVENT_DTYPE)
+    for name, _ in _FIELDS:
+        events[name] = rows[name]
+    for name in _TIMES:
+        given = events[name] != NO_TIME
+        events[name][given] += _PG_EPOCH
+    return events

@@ -3,12 +3,15 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from alerts.journal import verify_chain
 from alerts.live import LiveEngine
 from alerts.read import feed_rows, get_alert
+from alerts.replay import read_events
 from alerts.schedule import micros
+from devices.columns import NO_TIME
 from devices.scope import Scope
 from store.head import read_input
 from store.pool import Pool
@@ -108,3 +111,16 @@ async def test_an_engine_that_counts_otherwise_goes_on_from_the_database(service
     await service.engine.bootstrap(service.conn)
     await service.run(("sos-1", "sos.pressed", NOW + timedelta(seconds=1)))
     assert [(a["id"], a["occurrences"]) for a in await service.alerts()] == [(1, 2)]
+
+
+async def test_stored_events_come_back_as_the_columns_they_were(service: Home) -> None:
+    """What the engine was fed is what a replay feeds it, also the times that were not given."""
+    moments = [NOW + timedelta(microseconds=n) for n in range(5)]
+    await service.run(*[("mag-1", "door.opened", when) for when in moments])
+    first = service.engine.position - 4
+    events = await read_events(service.conn, first - 1, first + 3)
+    assert [int(m) for m in events["effective_at"]] == [micros(when) for when in moments[:4]]
+    assert list(events["position"]) == [first, first + 1, first + 2, first + 3]
+    assert set(events["at"]) == {NO_TIME}
+    assert np.isnan(events["value"]).all()
+    assert len(await read_events(service.conn, first + 4, first + 9)) == 0
