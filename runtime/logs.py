@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 from datetime import UTC, datetime
-from io import TextIOWrapper
+from io import FileIO, TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
@@ -73,7 +73,8 @@ class _PrivateFiles(RotatingFileHandler):
     """Every file that it opens, also after a rotation, is readable by its owner alone."""
 
     def _open(self) -> TextIOWrapper:
-        return open(self.baseFilename, self.mode, encoding=self.encoding, opener=_private)  # noqa: SIM115, PTH123 -- the handler closes it; Path.open takes no opener
+        descriptor = _private(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        return TextIOWrapper(FileIO(descriptor, "ab"), encoding=self.encoding, write_through=True)
 
 
 def _private(path: str, flags: int) -> int:
