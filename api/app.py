@@ -13,16 +13,17 @@ from api import openapi, pages, problems
 from api.activity import Activity
 from api.feed import FeedTimes, Pages
 from api.headers import SecurityHeaders
+from api.limits import BodyLimit
 from api.lockout import Lockout
 from api.metrics import Measured
-from api.routes import ROUTERS, health
+from api.routes import ROUTERS, health, intake, rules
 from api.service import Service, utc_now
 from api.settings import ApiSettings
 from api.tail import Tail
 from store.pool import open_pool
 
 PREFIX = "/api/v1"
-BODY_LIMIT = 64 * 1024  # bytes; the registry's import has its own
+BODY_LIMITS = {f"{PREFIX}/registry/import": intake.IMPORT_LIMIT, f"{PREFIX}/rules/": rules.OVERRIDES_LIMIT}
 
 
 def create_app(
@@ -56,8 +57,11 @@ def create_app(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        max_body_size=BODY_LIMIT,
-        middleware=[Middleware(SecurityHeaders, https=settings.cookie_secure), Middleware(Measured)],
+        middleware=[
+            Middleware(SecurityHeaders, https=settings.cookie_secure),
+            Middleware(Measured),
+            Middleware(BodyLimit, limits=BODY_LIMITS),
+        ],
     )
     app.openapi = partial(openapi.document, app)  # type: ignore[method-assign]  # the way that FastAPI documents
     problems.install(app)

@@ -5,8 +5,10 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
-from api.problems import MEDIA_TYPE, ProblemDocument
+from api.documents import FeedEntry
+from api.problems import MEDIA_TYPE, ProblemDocument, not_found
 
 TITLE = "Shouwang 守望"
 DESCRIPTION = (
@@ -37,7 +39,8 @@ def document(app: FastAPI) -> dict[str, Any]:
         schemas = made.setdefault("components", {}).setdefault("schemas", {})
         for replaced in ("HTTPValidationError", "ValidationError"):
             schemas.pop(replaced, None)
-        schemas.update(_problem_schemas())
+        for model, name in ((ProblemDocument, "Problem"), (FeedEntry, "FeedEntry")):
+            schemas.update(_schemas(model, name))
         made["components"]["securitySchemes"] = {
             "bearer": {"type": "http", "scheme": "bearer"},
             "session": {"type": "apiKey", "in": "cookie", "name": "shouwang_session"},
@@ -49,9 +52,9 @@ def document(app: FastAPI) -> dict[str, Any]:
     return app.openapi_schema
 
 
-def _problem_schemas() -> dict[str, Any]:
-    schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
-    return {**schema.pop("$defs"), "Problem": schema}
+def _schemas(model: type[BaseModel], name: str) -> dict[str, Any]:
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+    return {**schema.pop("$defs", {}), name: schema}
 
 
 def _complete(operation: dict[str, Any], *, guarded: bool) -> None:
@@ -72,7 +75,9 @@ async def page() -> Response:
 @router.get("/docs/{name}")
 async def part(name: str) -> Response:
     """Give the page's own script and style."""
-    return _file(name) if name in _PAGES else Response(status_code=404)
+    if name not in _PAGES:
+        not_found("file")
+    return _file(name)
 
 
 def _file(name: str) -> Response:

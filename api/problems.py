@@ -65,7 +65,7 @@ class Problem(Exception):
     def response(self) -> JSONResponse:
         body = {
             "type": f"urn:shouwang:problem:{self.code}",
-            "title": HTTPStatus(self.status).phrase,
+            "title": _TITLES.get(self.status) or HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
         }
@@ -84,6 +84,17 @@ BUSY = Problem(503, "busy", "Others hold the log. Nothing was changed; try again
 BROKEN = Problem(500, "internal", "The server failed to answer. It was logged.")
 
 
+# What the framework itself refuses.
+_BY_STATUS = {
+    400: ("bad-request", "The request cannot be read."),
+    404: ("not-found", "There is nothing at this path."),
+    405: ("method-not-allowed", "This path does not know that method."),
+    413: ("too-large", ""),
+}
+# Python's names of these changed with RFC 9110.
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+
+
 async def _problem(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, Problem)  # noqa: S101 -- registered for this class alone
     return error.response()
@@ -91,12 +102,9 @@ async def _problem(_request: Request, error: Exception) -> JSONResponse:
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 -- registered for this class alone
-    code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-    details = {404: "There is nothing at this path.", 405: "This path does not know that method."}
+    code, detail = _BY_STATUS.get(error.status_code, (f"http-{error.status_code}", ""))
     headers = dict(error.headers) if error.headers else None
-    return Problem(
-        error.status_code, code, details.get(error.status_code, str(error.detail)), headers=headers
-    ).response()
+    return Problem(error.status_code, code, detail or str(error.detail), headers=headers).response()
 
 
 async def _invalid(_request: Request, error: Exception) -> JSONResponse:

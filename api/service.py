@@ -17,7 +17,7 @@ from store.errors import translated
 from store.pool import Connection, Pool
 
 # Seconds: a request would rather be told that the database is away than wait for it.
-POOL_WAIT = 2.0
+POOL_WAIT = 4.0
 
 
 def utc_now() -> datetime:

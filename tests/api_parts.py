@@ -60,10 +60,14 @@ class Api:
 
 
 @asynccontextmanager
-async def running_api(database_url: str, feed_times: FeedTimes | None = None) -> AsyncIterator[Api]:
+async def running_api(
+    database_url: str, *, feed_times: FeedTimes | None = None, broker_managed: bool = False
+) -> AsyncIterator[Api]:
     """Start an app and end it with the block. Its errors come back as answers, as they would over a socket."""
     clock = Clock(datetime.now(UTC))
-    app = create_app(ApiSettings(database_url=database_url, broker_managed=False), clock=clock, feed_times=feed_times)
+    app = create_app(
+        ApiSettings(database_url=database_url, broker_managed=broker_managed), clock=clock, feed_times=feed_times
+    )
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),

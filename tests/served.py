@@ -44,7 +44,7 @@ class Served:
 async def served(database_url: str, project: Path, **settings: Any) -> AsyncIterator[Served]:
     """Run the API until the block ends."""
     told = {"database_url": database_url, "port": free_port(), "broker_managed": False, **settings}
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: ASYNC220 -- it returns at once
         [sys.executable, "-c", _PROGRAM, json.dumps(told)], cwd=project, env={**os.environ, "PYTHONPATH": str(project)}
     )
     running = Served(port=told["port"], process=process)
@@ -79,6 +79,7 @@ class FeedReader:
     events: list[dict[str, Any]] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
     opened: asyncio.Event = field(default_factory=asyncio.Event)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
     status: int = 0
 
     async def read(self, *, events: int | None = None, pieces: int | None = None, seconds: float | None = None) -> None:
@@ -119,4 +120,5 @@ class FeedReader:
         self.after = document["log_id"]
         self.seen.append(document["log_id"])
         self.events.append(document)
+        self.arrived.set()
         return 1

@@ -52,7 +52,10 @@ async def _reader(
     status_code=200,  # the document asks the route: the class has a constructor of its own
     response_class=FeedResponse,
     responses={
-        200: {"description": "Events `alert` with data as in FeedEntry, and comments every 10 s"},
+        200: {
+            "description": "Events `alert`, their `data` as in FeedEntry, and a comment every 10 s at least",
+            "content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/FeedEntry"}}},
+        },
         400: problem("Last-Event-ID is no id"),
         409: problem("The id lies beyond the end of the log"),
     },

@@ -38,7 +38,6 @@ _BODY = {
 
 @router.post(
     "/registry/import",
-    max_body_size=IMPORT_LIMIT,
     openapi_extra=_BODY,
     responses={413: problem("More than 64 MiB"), 415: problem("Not application/toml")},
 )

@@ -19,6 +19,7 @@ from api.service import HeldService, Lent
 router = APIRouter(tags=["rules"])
 
 _MOST = 10_000
+OVERRIDES_LIMIT = 4 * 1024 * 1024  # bytes
 
 
 class OverrideBody(BaseModel):
@@ -42,7 +43,6 @@ async def rules(_caller: Annotated[Principal, Depends(having(Right.SEE_RULES))],
 
 @router.put(
     "/rules/{code}/overrides",
-    max_body_size=4 * 1024 * 1024,
     responses={404: problem("No such rule"), 413: problem("More than 4 MiB")},
 )
 async def replace_overrides(

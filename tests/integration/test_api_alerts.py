@@ -20,7 +20,7 @@ async def homes(database_url: str) -> AsyncIterator[Homes]:
 
 
 @pytest.fixture
-async def api(database_url: str, homes: Homes) -> AsyncIterator[Api]:
+async def api(database_url: str) -> AsyncIterator[Api]:
     async with running_api(database_url) as running:
         yield running
 
@@ -146,7 +146,7 @@ async def test_one_holder(api: Api, homes: Homes, duty: Headers) -> None:
     ],
 )
 async def test_refused_act(
-    api: Api, homes: Homes, duty: Headers, act: str, body: object, status: int, code: str
+    *, api: Api, homes: Homes, duty: Headers, act: str, body: object, status: int, code: str
 ) -> None:
     """An act that may not be is refused by name and changes nothing."""
     path = await pressed(api, homes, duty)
