@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from ingest.batcher import wall_micros
 from ingest.claims import HOLDS
 from ingest.stretch import moment
+from ingest.tasks import is_cancelled
 from store.errors import StoreError, translated
 from store.partitions import ensure_partitions
 from store.pool import Connection, Pool
@@ -25,16 +26,17 @@ IDENTITIES_AT_ONCE = 50_000
 _LEAP = timedelta(seconds=1)
 
 
-async def repeat(pool: Pool, seconds: float, chore: Callable[[Connection], Awaitable[None]], name: str) -> None:
-    """Do a chore for ever, about every so many seconds; with the database away it is left for the next time."""
-    while True:
+async def repeat(pool: Pool, seconds: float, chore: Callable[[Connection], Awaitable[None]]) -> None:
+    """Do a chore about every so many seconds; with the database away it is left for the next time."""
+    while not is_cancelled():
         try:
             with translated():
                 async with pool.connection() as conn:
                     await chore(conn)
         except StoreError as error:
-            log.info("a chore was put off", extra={"chore": name, "error": str(error)})
-        await asyncio.sleep(seconds * random.uniform(0.9, 1.0))  # noqa: S311 -- jitter is no secret
+            log.info("a chore was put off", extra={"chore": chore.__name__, "error": str(error)})
+        if not is_cancelled():
+            await asyncio.sleep(seconds * random.uniform(0.9, 1.0))  # noqa: S311 -- jitter is no secret
 
 
 async def report(conn: Connection, *, ok: bool, detail: dict[str, Any]) -> None:

@@ -25,6 +25,7 @@ from ingest.settings import IngestSettings
 from ingest.standing import SECOND, SessionName, Standing
 from ingest.state import flush_states
 from ingest.stretch import Stretch
+from ingest.tasks import is_cancelled, stoppable, until_one_ends
 from ingest.writer import Written
 from store.errors import DataRefused, StoreError, StoreUnavailable, WrongVersion, translated
 from store.head import Fenced
@@ -74,7 +75,7 @@ class IngestService:
     async def run(self) -> None:
         """Hold the partition and write what the broker brings. Raises `Fenced` when another holder has come."""
         try:
-            self._holding = await self._hold()
+            self._holding = await stoppable(self._hold())
             await self._serve()
         finally:
             await self._close_connection()
@@ -138,18 +139,20 @@ class IngestService:
 
     async def _run_tasks(self) -> None:
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._write_for_ever(), name="ingest-write")
-                tasks.create_task(self._listen(), name="ingest-listen")
-                tasks.create_task(self._take_beats(), name="ingest-beats")
-                tasks.create_task(repeat(self._pool, REPORT_SECONDS, self._report, "report"), name="ingest-report")
-                tasks.create_task(repeat(self._pool, FLUSH_SECONDS, self._flush, "flush"), name="ingest-flush")
-                tasks.create_task(repeat(self._pool, TIDY_SECONDS, tidy_up, "tidy up"), name="ingest-tidy")
-        except* Fenced:
+            await until_one_ends(
+                {
+                    "ingest-write": self._write_for_ever(),
+                    "ingest-listen": self._listen(),
+                    "ingest-beats": self._take_beats(),
+                    "ingest-report": repeat(self._pool, REPORT_SECONDS, self._report),
+                    "ingest-flush": repeat(self._pool, FLUSH_SECONDS, self._flush),
+                    "ingest-tidy": repeat(self._pool, TIDY_SECONDS, tidy_up),
+                }
+            )
+        except Fenced:
             self._fenced = True
-        if self._fenced:
-            log.error("another ingest holds this partition now: stopping")
-            raise Fenced("another ingest holds this partition now")
+            log.error("another ingest holds this partition now: stopping")  # noqa: TRY400 -- no fault, no traceback
+            raise
 
     def _session_changed(self, name: SessionName, change: Change) -> None:
         if change == "granted":
@@ -164,7 +167,7 @@ class IngestService:
     # ---------------------------------------------------------------- the loop that writes
 
     async def _write_for_ever(self) -> None:
-        while True:
+        while not is_cancelled():
             batch = await self._batcher.next(TICK_SECONDS)
             if self._dead is not None:
                 raise NetworkThreadDied(f"the network thread of the session for {self._dead} has ended")
