@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -45,6 +46,17 @@ def settled(probe: Callable[[], int], enough: int, *, quiet: float = 3.0, second
         if (new := probe()) != got:
             got, since = new, time.monotonic()
     return got
+
+
+def crowding() -> float:
+    """How many times as long as its own work a process takes here now: 1 on a machine at rest.
+
+    What is promised in seconds is promised of such a machine; tests run several stacks at once.
+    """
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    subprocess.run([sys.executable, "-c", "import runtime.wiring"], check=True)
+    took, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return max(1.0, took / (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime))
 
 
 class Device:
