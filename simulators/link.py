@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
@@ -29,10 +30,11 @@ class Link:
     password: str | None = field(default=None, repr=False)
     client_id: str | None = None
     tls: bool = False
+    ca_file: Path | None = None
 
     @classmethod
-    def from_url(cls, url: str) -> Self:
-        """Read `mqtt://user:password@host:port`, or `mqtts://` for TLS checked against the system's certificates."""
+    def from_url(cls, url: str, *, ca_file: Path | None = None) -> Self:
+        """Read `mqtt://user:password@host:port`, or `mqtts://` for TLS, checked against `ca_file` or the system's."""
         parts = urlsplit(url)
         try:
             port = parts.port
@@ -46,6 +48,7 @@ class Link:
             username=unquote(parts.username) if parts.username else None,
             password=unquote(parts.password) if parts.password else None,
             tls=parts.scheme == "mqtts",
+            ca_file=ca_file,
         )
 
     def as_user(self, username: str, password: str) -> Self:
@@ -69,7 +72,7 @@ class Link:
             keepalive=KEEPALIVE,
             timeout=TIMEOUT,
             max_inflight_messages=window,
-            tls_context=ssl.create_default_context() if self.tls else None,
+            tls_context=ssl.create_default_context(cafile=self.ca_file) if self.tls else None,
         )
         client.pending_calls_threshold = window  # it warns above it, and a full window is meant
         return client

@@ -37,6 +37,7 @@ async def play(
     recording: Path,
     *,
     mqtt_url: str,
+    ca_file: Path | None = None,
     speed: float = 1.0,
     rebase: bool = False,
     console: Console | None = None,
@@ -49,7 +50,7 @@ async def play(
     """
     if not speed > 0:
         raise ValueError(f"a speed of {speed} gets nowhere: it must be above zero")
-    link, started = Link.from_url(mqtt_url), time.monotonic()
+    link, started = Link.from_url(mqtt_url, ca_file=ca_file), time.monotonic()
     known = survey(recording)
     if not known.lines:
         return PlayResult(messages=0, resent=0, seconds=0.0)

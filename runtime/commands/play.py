@@ -37,11 +37,10 @@ def play(
         raise WrongUse(f"{recording}: there is no such recording")
     settings = options.settings(data=data, config=config, mqtt_url=mqtt_url)
     console = Console(stderr=True)
-    url = publisher_url(settings)
+    url, ca_file = publisher_url(settings), settings.mqtt_ca_file
+    shown = console if console.is_terminal else None
     try:
-        result = asyncio.run(
-            run(recording, mqtt_url=url, speed=speed, rebase=rebase, console=console if console.is_terminal else None)
-        )
+        result = asyncio.run(run(recording, mqtt_url=url, ca_file=ca_file, speed=speed, rebase=rebase, console=shown))
     except (BadLink, ValueError) as error:
         raise WrongUse(str(error)) from error
     except (RecordingError, PlayError) as error:
