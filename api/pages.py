@@ -52,6 +52,7 @@ _templates = Environment(
     loader=FileSystemLoader(_HERE / "templates"),
     autoescape=True,
     undefined=StrictUndefined,
+    auto_reload=False,  # texts and static files are read once too: a page is of one version
     trim_blocks=True,
     lstrip_blocks=True,
 )
@@ -115,7 +116,8 @@ def _page(request: Request, template: str, **values: object) -> HTMLResponse:
     )
     response = HTMLResponse(html)
     if request.query_params.get("lang") == language:
-        response.set_cookie(LANGUAGE_COOKIE, language, max_age=YEAR, samesite="lax")
+        secure = request.url.scheme == "https"
+        response.set_cookie(LANGUAGE_COOKIE, language, max_age=YEAR, samesite="lax", httponly=True, secure=secure)
     return response
 
 

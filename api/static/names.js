@@ -11,9 +11,6 @@ export class Names extends EventTarget {
   #wanted = [];
   #running = 0;
 
-  /** Grows with what is known: what was drawn at another version may be drawn better now. */
-  version = 0;
-
   /** What stands at a path of the API, or null while (or where) it is not known. */
   look(path) {
     if (!this.#known.has(path)) {
@@ -40,7 +37,6 @@ export class Names extends EventTarget {
     this.#running += 1;
     try {
       this.#known.set(path, await get(path));
-      this.version += 1;
       this.dispatchEvent(new Event("learnt"));
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;

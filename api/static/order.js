@@ -40,11 +40,12 @@ export function sorted(board, me) {
 }
 
 function first(a, b) {
-  return rank(a.alert).localeCompare(rank(b.alert)) || a.since - b.since || a.alert.id - b.alert.id;
+  return rank(a.alert) - rank(b.alert) || a.since - b.since || a.alert.id - b.alert.id;
 }
 
-function rank(alert) {
-  return `${alert.severity}${alert.claimed_by === null || alert.handling === "confirming" ? 0 : 1}`;
+/** By severity; within one, what still waits for somebody goes before what a colleague has. */
+function rank({ severity, claimed_by: holder, handling }) {
+  return 2 * Number(severity[1]) + (holder === null || handling === "confirming" ? 0 : 1);
 }
 
 /** What nobody has taken, P1 and P2: what title and icon count. */

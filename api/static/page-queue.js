@@ -42,7 +42,7 @@ function moreButton(name) {
 /** Rows are made anew only when something in them has changed, so that a storm stays cheap. */
 function fillIfNew(row) {
   const alert = desk.board.find(Number(row.dataset.key));
-  const state = [alert, desk.names.version, desk.busy.has(alert.id)];
+  const state = [alert, desk.busy.has(alert.id), desk.title(alert), desk.names.where(alert), desk.names.risks(alert).join()];
   if (drawn.get(row)?.every((part, n) => part === state[n])) return;
   drawn.set(row, state);
   fillRow(row, alert, desk);
