@@ -58,11 +58,13 @@ class Tail:
                 await cancelled(followers)
 
     async def end(self) -> int:
-        """Read the last id that is committed."""
+        """Read the last id that is committed, and know it from then on. Raises `StoreError`."""
         with translated():
             async with self._pool.connection() as conn:
                 row = await (await conn.execute(SQL["last_log_id"])).fetchone()
-        return 0 if row is None else int(row["log_id"])
+        log_id = 0 if row is None else int(row["log_id"])
+        self._advance(log_id)
+        return log_id
 
     async def _follow(self) -> None:
         async with aclosing(listen(self._url, CHANNEL, name="feed")) as notices:
@@ -79,7 +81,7 @@ class Tail:
 
     async def _look(self) -> None:
         try:
-            self._advance(await self.end())
+            await self.end()
         except StoreError as error:
             log.info("the end of the alert log cannot be read", extra={"kind": type(error).__name__})
 
