@@ -89,6 +89,7 @@ export class Desk extends EventTarget {
 
   #changed({ alert, before, frame }) {
     const unclaimed = alert.severity === "P1" && alert.handling === "new";
+    this.#ring(); // at once: browsers put off the drawing of a page that is not in front
     if (unclaimed && !(before?.severity === "P1" && before.handling === "new")) this.#announce(spoken(alert, this));
     const pressedAgain = before && alert.severity === "P1" && alert.occurrences > before.occurrences;
     if (frame && pressedAgain) {
@@ -96,6 +97,10 @@ export class Desk extends EventTarget {
       this.#announce(t("queue.announce_again", { name: this.title(alert), n: alert.occurrences }));
     }
     this.changed();
+  }
+
+  #ring() {
+    this.sound.keepRinging(this.board.open.some((alert) => alert.severity === "P1" && alert.handling === "new"));
   }
 
   #announce(words) {
@@ -119,7 +124,7 @@ export class Desk extends EventTarget {
     shout(this.shouting, this, this.bar);
     const count = waiting(this.board).length;
     byId("waiting").textContent = count > 0 ? String(count) : "";
-    this.sound.keepRinging(this.board.open.some((alert) => alert.severity === "P1" && alert.handling === "new"));
+    this.#ring();
     this.dispatchEvent(new Event("draw"));
     this.#tick();
   }
