@@ -20,7 +20,6 @@ Flag = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$", examples=["fall_r
 Channel = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,31}$", examples=["sms"])]
 Duration = Annotated[str, Field(pattern=r"^[0-9]{1,9}(s|min|h|d)$", examples=["60s"])]
 Order = Annotated[int, Field(ge=0, le=LARGEST_ORDER)]
-_Many = Field(max_length=100)
 
 
 class Body(BaseModel):
@@ -32,14 +31,14 @@ class Body(BaseModel):
 class CareBody(Body):
     """What helpers at the door must know."""
 
-    conditions: Words | Annotated[list[Words], _Many] = ""
+    conditions: Words | list[Words] = ""
     medication_notes: Words = ""
     key_notes: Words = ""
     entry_notes: Words = ""
 
 
 class CarePatch(Body):
-    conditions: Words | Annotated[list[Words], _Many] | None = None
+    conditions: Words | list[Words] | None = None
     medication_notes: Words | None = None
     key_notes: Words | None = None
     entry_notes: Words | None = None
@@ -72,14 +71,14 @@ class PlaceBody(Body):
     kind: PlaceKind
     role: PlaceRole | None = None
     sealed: bool = False
-    open_hours: Annotated[list[Window], _Many] | None = Field(default=None, description="Windows of local time.")
+    open_hours: list[Window] | None = Field(default=None, description="Windows of local time.")
 
 
 class PlacePatch(Body):
     kind: PlaceKind | None = None
     role: PlaceRole | None = None
     sealed: bool | None = None
-    open_hours: Annotated[list[Window], _Many] | None = None
+    open_hours: list[Window] | None = None
 
 
 class ResidentBody(Body):
@@ -87,7 +86,7 @@ class ResidentBody(Body):
     site: Code = Field(examples=["h1"])
     bed: Code | None = Field(default=None, description="A place of the same site, of kind `bed`.")
     name: Words = Field(default="", examples=["王秀英"])
-    flags: Annotated[list[Flag], _Many] = []
+    flags: list[Flag] = []
     presence: Presence = "home"
     care: CareBody = CareBody()
 
@@ -96,7 +95,7 @@ class ResidentPatch(Body):
     site: Code | None = Field(default=None, description="A resident who moves takes no device along.")
     bed: Code | None = None
     name: Words | None = None
-    flags: Annotated[list[Flag], _Many] | None = None
+    flags: list[Flag] | None = None
     presence: Presence | None = None
     care: CarePatch | None = None
 
@@ -132,7 +131,7 @@ class ContactBody(Body):
     relation: Words = ""
     order: Order = 1
     phone: Words = Field(default="", examples=["13800000000"])
-    channels: Annotated[list[Channel], _Many] = []
+    channels: list[Channel] = []
     language: Language = "zh"
 
 
@@ -142,5 +141,5 @@ class ContactPatch(Body):
     relation: Words | None = None
     order: Order | None = None
     phone: Words | None = None
-    channels: Annotated[list[Channel], _Many] | None = None
+    channels: list[Channel] | None = None
     language: Language | None = None

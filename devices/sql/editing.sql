@@ -38,10 +38,11 @@ SELECT 'resident', id FROM resident WHERE removed_at IS NULL AND (id = ANY(%(res
 UNION ALL
 SELECT 'device', id FROM device WHERE removed_at IS NULL AND (id = ANY(%(device)s) OR site = ANY(%(site)s))
 UNION ALL
+SELECT 'contact', id FROM contact WHERE removed_at IS NULL AND id = ANY(%(contact)s)
+UNION ALL
 SELECT 'contact', contact.id
-  FROM contact JOIN resident ON resident.id = contact.resident
- WHERE contact.removed_at IS NULL
-   AND (contact.id = ANY(%(contact)s) OR resident.id = ANY(%(resident)s) OR resident.site = ANY(%(site)s))
+  FROM resident JOIN contact ON contact.resident = resident.id
+ WHERE contact.removed_at IS NULL AND (resident.id = ANY(%(resident)s) OR resident.site = ANY(%(site)s))
  ORDER BY 1, 2
 
 -- name: remove_site
@@ -70,12 +71,15 @@ UPDATE resident SET bed = NULL WHERE bed = ANY(%(place)s) AND removed_at IS NULL
 RETURNING id
 
 -- name: detach_devices
--- Devices that stay are watched on, without the place, resident or gateway that is no more.
+-- Devices that stay are watched on, without the place, resident or gateway of their site that is no more.
 UPDATE device
    SET place = CASE WHEN place = ANY(%(place)s) THEN NULL ELSE place END,
        resident = CASE WHEN resident = ANY(%(resident)s) THEN NULL ELSE resident END,
        gateway = CASE WHEN gateway = ANY(%(device)s) THEN NULL ELSE gateway END
  WHERE removed_at IS NULL
+   AND site IN (SELECT site FROM place WHERE id = ANY(%(place)s)
+                UNION SELECT site FROM resident WHERE id = ANY(%(resident)s)
+                UNION SELECT site FROM device WHERE id = ANY(%(device)s))
    AND (place = ANY(%(place)s) OR resident = ANY(%(resident)s) OR gateway = ANY(%(device)s))
 RETURNING id
 
