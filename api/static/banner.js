@@ -71,7 +71,7 @@ export function showResumed(from, to, changes) {
 
 export function showRecovered(from, to) {
   const values = { age: age(to - from), from: clock(from), to: clock(to) };
-  put(byId("resumed"), "yes", t("watch.recovered"), t("watch.recovered_said", values));
+  put(byId("recovered"), "yes", t("watch.recovered"), t("watch.recovered_said", values));
 }
 
 /** Say what an action came to; `warn` where it was not done. */

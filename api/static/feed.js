@@ -5,7 +5,6 @@ import { reader } from "./sse.js";
 export const SILENCE = 15_000; // ms without a byte: keep-alives come every 10 s
 const FIRST_WAIT = 500; // ms before the first new try, doubled up to the longest
 const LONGEST_WAIT = 10_000;
-const LOOK_EVERY = 1000;
 const OPENING = 2000; // ms: what a server says at once
 
 /**
@@ -32,18 +31,18 @@ export class Feed extends EventTarget {
     this.wasOpen = false;
   }
 
+  /** The id of the last change that was read. */
+  get lastId() {
+    return this.#lastId;
+  }
+
   start() {
-    setInterval(() => this.#look(), LOOK_EVERY);
     addEventListener("online", () => this.#wake?.());
     void this.#keepReading();
   }
 
-  get silentFor() {
-    return Math.max(0, Date.now() - this.heardAt);
-  }
-
-  /** A connection that says nothing is no connection: give it up, so that a new one is tried. */
-  #look() {
+  /** To be asked every second. A connection that says nothing is none: it is given up, so that a new one is tried. */
+  look() {
     if (!this.isOpen || Date.now() - Math.max(this.heardAt, this.#openedAt) < SILENCE) return;
     this.#hollow = !this.#flowed;
     this.#controller.abort();

@@ -137,6 +137,7 @@ export class Desk extends EventTarget {
   #tick() {
     tickAll();
     byId("clock").textContent = clock(now());
+    this.#feed?.look();
     const verdict = this.watch.verdict();
     if (showVerdict(verdict, this.watch.states())) this.sound.warn();
     this.#recovered(verdict);
@@ -148,7 +149,7 @@ export class Desk extends EventTarget {
   #recovered(verdict) {
     if (verdict.state === "stopped" && verdict.reason === "parts") this.#stoppedAt ??= verdict.since;
     if (verdict.state !== "fine" || this.#stoppedAt === null) return;
-    if (byId("resumed").childElementCount === 0) showRecovered(this.#stoppedAt, Date.now());
+    showRecovered(this.#stoppedAt, Date.now());
     this.#stoppedAt = null;
   }
 

@@ -1,9 +1,11 @@
-// After a gap: count what is read at once, then say how long it was and how much came.
+// After a gap: count what came meanwhile until all of it is read, then say how long it was and how much.
 
+import { ApiError, get } from "./api.js";
 import { showResumed } from "./banner.js";
 
-const QUIET = 500; // ms without a frame: what was missed has been read
-const LONGEST = 5000; // ms: where live traffic never pauses
+const LOOK_EVERY = 200; // ms
+const QUIET = 2000; // ms without a frame: all is read, where changes out of one's scope make up the rest
+const LONGEST = 15_000; // ms: where nobody can say how far the log reached
 const BRIEF = 3000; // ms: a gap this short without changes is not worth a line
 
 /** Watch a feed for gaps, from its first opening on. */
@@ -13,24 +15,35 @@ export function tellGaps(feed) {
     lostAt ??= feed.heardAt;
   });
   feed.addEventListener("open", () => {
-    if (lostAt !== null) void count(feed, lostAt, Date.now());
+    if (lostAt !== null) void tell(feed, lostAt, Date.now());
     lostAt = null;
   });
 }
 
-async function count(feed, from, to) {
-  let changes = 0;
-  let counted;
-  await new Promise((resolve) => {
-    let timer = setTimeout(resolve, QUIET);
-    setTimeout(resolve, LONGEST);
-    counted = () => {
-      changes += 1;
-      clearTimeout(timer);
-      timer = setTimeout(resolve, QUIET);
-    };
-    feed.addEventListener("frame", counted);
+async function tell(feed, from, to) {
+  const read = [];
+  const take = ({ detail }) => read.push({ id: detail.log_id, at: Date.now() });
+  feed.addEventListener("frame", take);
+  const end = await endOfLog();
+  await until(() => {
+    const quietFor = Date.now() - Math.max(to, ...read.map(({ at }) => at));
+    return feed.lastId >= end || (end !== Infinity && quietFor > QUIET) || Date.now() - to > LONGEST;
   });
-  feed.removeEventListener("frame", counted);
+  feed.removeEventListener("frame", take);
+  const changes = read.filter(({ id }) => id <= end).length;
   if (changes > 0 || to - from > BRIEF) showResumed(from, to, changes);
+}
+
+/** How far the log reached when the connection was back: what comes later is news. */
+async function endOfLog() {
+  try {
+    return (await get("/alerts?limit=1")).as_of;
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return Infinity;
+  }
+}
+
+async function until(done) {
+  while (!done()) await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY));
 }

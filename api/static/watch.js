@@ -73,7 +73,7 @@ export class Watch {
     const heardAt = this.#feed?.heardAt ?? this.#answeredAt;
     if (Date.now() - heardAt > SILENCE) return { state: "stopped", reason: "silent", since: heardAt };
     if (Date.now() - this.#answeredAt > SILENT_PART * 1000) return { state: "stopped", reason: "silent", since: this.#answeredAt };
-    if (this.ready === false && this.#hasLasted()) return { state: "stopped", reason: "parts", since: this.#badSince };
+    if (this.reachable && this.ready === false && this.#hasLasted()) return { state: "stopped", reason: "parts", since: this.#badSince };
     if (!this.#feed?.wasOpen) return { state: "starting", since: heardAt };
     const sure = this.#feed.isOpen && this.ready !== false && this.reachable;
     return { state: sure ? "fine" : "unsure", since: heardAt };

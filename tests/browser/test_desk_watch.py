@@ -13,6 +13,7 @@ async def test_dead_connection_turns_red_and_resumes_with_what_came(stack: Stack
     page = await desk("W-03")
     await stack.press()
     await expect(page.locator("#shout")).to_contain_text("王桂兰")
+    await expect(page.locator("#beat")).to_have_attribute("data-state", "fine", timeout=SILENCE)
     stack.proxy.hang()
     stalled = page.get_by_role("alert").filter(has_text="守望停了")
     await expect(stalled).to_be_visible(timeout=SILENCE)
@@ -49,7 +50,7 @@ async def test_silent_part_turns_red_and_recovers(stack: Stack, desk: Desks) -> 
     stalled = page.get_by_role("alert").filter(has_text="守望停了：")
     await expect(stalled).to_contain_text("接入", timeout=SILENCE)
     stack.start_ingest()
-    await expect(page.locator("#resumed")).to_contain_text("各部分已恢复正常", timeout=SILENCE)
+    await expect(page.locator("#recovered")).to_contain_text("各部分已恢复正常", timeout=SILENCE)
     await expect(stalled).to_have_count(0)
 
 
