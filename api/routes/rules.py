@@ -34,6 +34,20 @@ class OverrideBody(BaseModel):
     enabled: Any = None
 
 
+class OverrideFile(BaseModel):
+    """The form of a file of overrides."""
+
+    model_config = ConfigDict(extra="forbid")
+    override: list[OverrideBody] = Field(max_length=_MOST)
+
+
+# A list, a file's content, or one alone. The file's form comes before the lone one, which takes any key.
+OverridesBody = Annotated[
+    Annotated[list[OverrideBody], Field(max_length=_MOST)] | OverrideFile | OverrideBody,
+    Field(union_mode="left_to_right"),
+]
+
+
 @router.get("/rules")
 async def rules(_caller: Annotated[Principal, Depends(having(Right.SEE_RULES))], conn: Lent) -> Page[Rule]:
     """List the rules, each in its newest version with its overrides."""
@@ -47,13 +61,13 @@ async def rules(_caller: Annotated[Principal, Depends(having(Right.SEE_RULES))],
 )
 async def replace_overrides(
     code: str,
-    body: Annotated[list[OverrideBody], Field(max_length=_MOST)],
+    body: OverridesBody,
     caller: Annotated[Principal, Depends(having(Right.CHANGE_RULES))],
     service: HeldService,
     conn: Lent,
 ) -> RuleVersion:
-    """Replace a rule's overrides by a list of them; they take effect at once. The narrowest scope wins."""
-    wanted = [override.model_dump(exclude_unset=True) for override in body]
+    """Replace a rule's overrides; they take effect at once. The narrowest scope wins."""
+    wanted = [override.model_dump(exclude_unset=True) for override in _listed(body)]
     try:
         version = await put_overrides(conn, code, wanted, by=caller.name, now=service.clock())
     except UnknownRule:
@@ -62,6 +76,12 @@ async def replace_overrides(
         errors = [{"rule": error.rule, **asdict(found)} for found in error.problems]
         raise Problem(422, "overrides-refused", "No override was changed: see `errors`.", errors=errors) from None
     return RuleVersion(code=code, version=version)
+
+
+def _listed(body: list[OverrideBody] | OverrideFile | OverrideBody) -> list[OverrideBody]:
+    if isinstance(body, OverrideFile):
+        return body.override
+    return body if isinstance(body, list) else [body]
 
 
 def _rule(row: dict[str, Any]) -> Rule:

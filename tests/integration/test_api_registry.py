@@ -211,11 +211,23 @@ async def test_wrong_override(api: Api, admin: Headers, override: object, key: s
 
 
 @pytest.mark.usefixtures("homes")
+@pytest.mark.parametrize("form", ["list", "file", "alone"])
+async def test_overrides_come_in_three_forms(api: Api, admin: Headers, form: str) -> None:
+    """A list, a file's content and one alone mean the same."""
+    row = {"rule": "D-03", "scope": "*", "set": {"after": "5min"}}
+    body = {"list": [row], "file": {"override": [row]}, "alone": row}[form]
+    answer = await api.client.put(f"{V1}/rules/D-03/overrides", json=body, headers=admin)
+    assert answer.status_code == 200
+    rules = (await api.client.get(f"{V1}/rules", headers=admin)).json()["items"]
+    assert [r["overrides"] for r in rules if r["code"] == "D-03"] == [[{"scope": "*", "set": {"after": "5min"}}]]
+
+
+@pytest.mark.usefixtures("homes")
 async def test_overrides_refused(api: Api, admin: Headers) -> None:
     """No such rule; no list; not your business."""
     path = f"{V1}/rules/D-03/overrides"
     assert_problem(await api.client.put(path.replace("D-03", "D-99"), json=[], headers=admin), 404, "not-found")
-    assert_problem(await api.client.put(path, json={"scope": "*"}, headers=admin), 422, "invalid")
+    assert_problem(await api.client.put(path, json="*", headers=admin), 422, "invalid")
     assert_problem(await api.client.put(path, json=["*"], headers=admin), 422, "invalid")
     nul = [{"scope": "site:h1\u0000", "set": {}}]
     assert_problem(await api.client.put(path, json=nul, headers=admin), 422, "refused")
