@@ -118,8 +118,11 @@ async def _page(conn: Connection, after: int) -> list[dict[str, Any]]:
 
 
 def _check_row(row: dict[str, Any]) -> list[Break]:
-    body = msgspec.json.decode(row["body"])
-    told = (body["log_id"], body["alert"], body["change"], body["at"], body["by"])
+    try:
+        body = msgspec.json.decode(row["body"], type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return [Break(log_id=row["log_id"], message="the body is no JSON object any more")]
+    told = tuple(body.get(key) for key in ("log_id", "alert", "change", "at", "by"))
     if told != (row["log_id"], row["alert"], row["change"], utc_text(row["at"]), row["by"]):
         return [Break(log_id=row["log_id"], message="the columns do not say what the body says")]
     if row["text"] is not None:

@@ -29,7 +29,7 @@ def remember(data: DataDir, children: Iterable[tuple[str, int]]) -> None:
 
 def end_orphans(data: DataDir) -> list[str]:
     """End what belongs to this directory and whose `up` is dead; the caller holds the directory. Names them."""
-    found = {p.pid: p for p in [*_remembered(data), *_marked(data)]}
+    found = {p.pid: p for p in [*remembered(data).values(), *_marked(data)]}
     tops = [p for p in found.values() if _parent(p) not in found]
     return _end(tops)
 
@@ -41,15 +41,16 @@ def end_users_of(folder: Path, program: Path) -> list[str]:
     return _end(tops)
 
 
-def _remembered(data: DataDir) -> list[psutil.Process]:
+def remembered(data: DataDir) -> dict[str, psutil.Process]:
+    """The children that were written down and still live, by name."""
     if not data.children_file.exists():
-        return []
-    found = []
+        return {}
+    found = {}
     for row in json.loads(data.children_file.read_text("utf-8")):
         with contextlib.suppress(*_GONE):
             process = psutil.Process(row["pid"])
-            if abs(process.create_time() - row["born"]) < 1:
-                found.append(process)
+            if abs(process.create_time() - row["born"]) < 1 and process.status() != psutil.STATUS_ZOMBIE:
+                found[row["name"]] = process
     return found
 
 

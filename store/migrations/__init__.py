@@ -48,6 +48,14 @@ async def migrate(url: str) -> list[str]:
     return [f"{m.version:04} {m.name}" for m in todo]
 
 
+async def pending(conn: Connection) -> list[str]:
+    """Name what `migrate` would apply; reads only. Raises `WrongVersion` like it."""
+    with translated():
+        row = await (await conn.execute(SQL["has_migration_table"])).fetchone()
+        applied = await _applied(conn) if row is not None and row["present"] else {}
+    return [f"{m.version:04} {m.name}" for m in _todo(applied)]
+
+
 async def _applied(conn: Connection) -> dict[int, str]:
     rows = await (await conn.execute(SQL["applied_migrations"])).fetchall()
     return {row["version"]: row["checksum"] for row in rows}

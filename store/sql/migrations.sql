@@ -11,6 +11,10 @@ CREATE TABLE IF NOT EXISTS schema_migration (
     applied_at timestamptz NOT NULL DEFAULT now()
 )
 
+-- name: has_migration_table
+-- Was this database ever migrated?
+SELECT to_regclass('schema_migration') IS NOT NULL AS present
+
 -- name: applied_migrations
 -- Versions and checksums of what was applied.
 SELECT version, checksum FROM schema_migration ORDER BY version

@@ -6,3 +6,10 @@ SELECT pg_advisory_xact_lock(7421000190632)
 -- Is the partition there, and do rows of its range lie in the default one?
 SELECT to_regclass(%(name)s) IS NOT NULL AS present,
        EXISTS (SELECT FROM event_default WHERE received_at >= %(start)s AND received_at < %(end)s) AS in_default
+
+-- name: absent_tables
+-- Which of these tables are not there, in their order.
+SELECT name
+  FROM unnest(%(names)s::text[]) WITH ORDINALITY AS wanted (name, place)
+ WHERE to_regclass(name) IS NULL
+ ORDER BY place

@@ -1,0 +1,73 @@
+"""`shouwang doctor`."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from runtime.commands import options
+from runtime.commands.options import Config, Data, DatabaseUrl, MqttUrl
+from runtime.doctor.examination import document, examine
+from runtime.doctor.patient import examined
+from runtime.doctor.report import Checked
+from runtime.errors import WrongUse
+from runtime.layout import DataDir
+from runtime.running import find
+from runtime.settings import CONFIG, Settings
+
+
+def doctor(
+    *,
+    data: Data = None,
+    config: Config = None,
+    database_url: DatabaseUrl = None,
+    mqtt_url: MqttUrl = None,
+    as_json: options.Json = False,
+) -> None:
+    """Examine an installation and name a remedy for each finding. Changes nothing; exit code 1 with a finding."""
+    settings = options.settings(data=data, config=config, database_url=database_url, mqtt_url=mqtt_url)
+    # A database that is named here stands for itself, unless a directory is named beside it.
+    folder = None if database_url and data is None else _folder(settings)
+    named = config or (Path(os.environ[CONFIG]) if os.environ.get(CONFIG) else None)
+    done = asyncio.run(_run(settings, folder, named))
+    if as_json:
+        options.print_json(document(done))
+    else:
+        _tell(done)
+    if any(checked.failed for checked in done):
+        raise typer.Exit(1)
+
+
+def _folder(settings: Settings) -> DataDir | None:
+    """The data directory, which must be one; none where the database is an external one and nothing lies there."""
+    path = Path(os.path.realpath(settings.data.expanduser()))
+    if (path / "layout").is_file():
+        return DataDir(path)
+    if settings.database_url is not None:
+        return None
+    raise WrongUse(f"{path} is no data directory of Shouwang: name one with --data, or a database with --database-url")
+
+
+async def _run(settings: Settings, data: DataDir | None, config: Path | None) -> list[Checked]:
+    running = find(settings) if data is not None else None
+    async with examined(settings, data=data, running=running, config=config) as patient:
+        console = Console(stderr=True)
+        if not console.is_terminal:
+            return await examine(patient)
+        with console.status("looking") as status:
+            return await examine(patient, begins=lambda name: status.update(f"looking at {name}"))
+
+
+def _tell(done: list[Checked]) -> None:
+    for checked in done:
+        word = f"left out: {checked.skipped}" if checked.skipped else "see below" if checked.findings else "fine"
+        typer.echo(f"{checked.name:<13} {word}")
+    found = [finding for checked in done for finding in checked.findings]
+    for finding in found:
+        note = " (a note)" if finding.level == "note" else ""
+        typer.echo(f"\n{finding.check}{note}: {finding.says}\n    {finding.remedy}")
+    versions = done[0].facts
+    count = sum(finding.level == "finding" for finding in found)
+    typer.echo(f"\nshouwang {versions['shouwang']}: {f'{count} finding(s)' if count else 'nothing found'}")

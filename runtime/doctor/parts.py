@@ -1,0 +1,116 @@
+"""The parts: does each run, does it answer, is it ready? Asked directly, not of `up`."""
+
+import asyncio
+import json
+import ssl
+import urllib.error
+import urllib.request
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+
+import psutil
+
+from api.parts import NEEDED, SILENT_AFTER, read_parts
+from ingest.address import BrokerAddress
+from runtime.doctor.patient import Patient
+from runtime.doctor.report import Checked
+from runtime.layout import DataDir
+from runtime.orphans import remembered
+from runtime.pulse import Pulse
+
+API_SECONDS = 6.0
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+async def parts(patient: Patient, checked: Checked) -> None:
+    """Find what does not run, then what runs and does not answer, then what answers and is not ready."""
+    down = _processes(patient, checked)
+    if patient.away and "database" not in down and (patient.running or patient.settings.database_url):
+        checked.find("database_away", reason=patient.away)
+    if patient.mqtt_url and "broker" not in down:
+        await _broker(patient, checked)
+    if patient.lacks("schema") is None:
+        await _said(patient, checked, down)
+    if patient.running and "api" not in down:
+        await _api(patient.running.http_url, checked)
+
+
+def _processes(patient: Patient, checked: Checked) -> set[str]:
+    """Find the processes of an `up`; return the parts that do not run."""
+    if patient.data is None or (patient.running is None and patient.settings.database_url is not None):
+        return set()
+    alive, holder = remembered(patient.data), up_of(patient.data)
+    checked.facts["processes"] = {"up": holder, **{name: process.pid for name, process in alive.items()}}
+    if holder is None and alive:
+        checked.find("up_gone", parts=", ".join(sorted(alive)), data=patient.data.path)
+    elif holder is None:
+        checked.find("nothing_runs", data=patient.data.path)
+        return {"database", "broker", "ingest", "api"}
+    expected = {"ingest": True, "api": True, "broker": patient.broker_managed, "database": patient.database_managed}
+    down = {name for name, wanted in expected.items() if wanted and name not in alive}
+    for name in sorted(down):
+        log = patient.data.log / f"{name}.log" if name in ("database", "broker") else "the log of `up`"
+        checked.find("part_down", part=name, log=log)
+    return down
+
+
+def up_of(data: DataDir) -> int | None:
+    """The process id of the `up` that holds the directory, found without touching its lock."""
+    lock = data.run / "lock"
+    with suppress(OSError, ValueError, psutil.Error):
+        process = psutil.Process(int(lock.read_text("ascii")))
+        # A number that somebody else has got by now has not this file open.
+        if any(file.path == str(lock) for file in process.open_files()):
+            return process.pid
+    return None
+
+
+async def _broker(patient: Patient, checked: Checked) -> None:
+    url = str(patient.mqtt_url)
+    address = BrokerAddress.parse(url, ca_file=patient.settings.mqtt_ca_file)
+    try:
+        tls = address.tls_context() if address.tls else None
+    except (OSError, ssl.SSLError):
+        return  # told by the check of certificates
+    with closing(Pulse(url, tls=tls)) as pulse:
+        beats = await pulse.beats()
+    checked.facts["broker_answers"] = beats
+    if not beats:
+        checked.find("broker_silent", address=f"{address.host}:{address.port}")
+
+
+async def _said(patient: Patient, checked: Checked, down: set[str]) -> None:
+    """Take what the parts say of themselves; of the broker, who was asked directly, it says nothing new."""
+    assert patient.conn is not None  # noqa: S101 -- the caller has asked for the schema
+    said = await read_parts(patient.conn, _LONG_AGO)
+    checked.facts["said"] = {name: {"ok": p.ok, "age_seconds": _rounded(p.age)} for name, p in sorted(said.items())}
+    for name in sorted(set(NEEDED) - {"broker"} - down):
+        if not said[name].ok:
+            checked.find("part_not_ready", part=name, reason=said[name].reason)
+    checked.facts["silent_after_seconds"] = SILENT_AFTER
+
+
+def _rounded(age: float | None) -> float | None:
+    return None if age is None else round(age, 1)
+
+
+async def _api(url: str, checked: Checked) -> None:
+    try:
+        reason = await asyncio.to_thread(_unready, f"{url}/readyz")
+    except (OSError, ValueError):
+        checked.facts["api_answers"] = False
+        checked.find("api_silent", address=url)
+        return
+    checked.facts["api_answers"] = True
+    if reason and not checked.failed:
+        checked.find("api_not_ready", reason=reason)
+
+
+def _unready(url: str) -> str | None:
+    """Why /readyz says no; None where it says yes. Raises OSError where nobody answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=API_SECONDS):  # noqa: S310 -- the address that `up` has published
+            return None
+    except urllib.error.HTTPError as error:
+        with error:
+            return str(json.load(error).get("detail", error.code))
