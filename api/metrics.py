@@ -1,36 +1,17 @@
-"""Prometheus metrics of the API, and the page that shows those of every process."""
+"""What the API counts."""
 
-import os
 import time
 
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    REGISTRY,
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    generate_latest,
-)
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client import Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # Counted by whoever watches the broker; declared here so that it stands at 0 before the first refusal.
 REFUSED = Counter("shouwang_refused_total", "Messages that the broker denied: published under another's topic.")
 REQUESTS = Counter("shouwang_http_requests_total", "Requests answered.", ["method", "route", "status"])
-SECONDS = Histogram("shouwang_http_request_seconds", "Time until an answer began.", ["method", "route"])
-FEEDS = Gauge("shouwang_feeds_open", "Feeds being read.", multiprocess_mode="livesum")
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+SECONDS = Histogram("shouwang_http_request_duration_seconds", "Time until an answer began.", ["method", "route"])
+FEEDS = Gauge("shouwang_feed_readers", "Feeds being read.", multiprocess_mode="livesum")
 FEED_EVENTS = Counter("shouwang_feed_events_total", "Changes sent over feeds.")
-
-
-def page() -> tuple[bytes, str]:
-    """Return the metrics of all processes that share a directory, else of this one, and their media type."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return generate_latest(REGISTRY), CONTENT_TYPE_LATEST
-    together = CollectorRegistry()
-    MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # the library leaves it untyped
-    return generate_latest(together), CONTENT_TYPE_LATEST
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Measured:

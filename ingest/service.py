@@ -179,7 +179,6 @@ class IngestService:
             elif stretch.caught_up:
                 self._standing.alive_at = stretch.now
             self._inbox.release(batch.deliveries)
-            metrics.HELD_BYTES.set(self._inbox.held_bytes)
 
     def _now(self) -> int:
         """Return the wall clock, which for us never goes back."""
@@ -289,6 +288,14 @@ class IngestService:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             self._note_beats()
+            self._measure()
+
+    def _measure(self) -> None:
+        """Say how it stands, also while a commit waits for the database."""
+        metrics.HELD_BYTES.set(self._inbox.held_bytes)
+        metrics.CONNECTED.set(self._standing.granted)
+        metrics.CAUGHT_UP.set(self._standing.caught_up)
+        metrics.WATCHED_UNTIL.set((self._standing.alive_at or 0) / SECOND)
 
     def _note_beats(self) -> None:
         """Decode heartbeats in place; what is wrong with one goes the way of messages, to the quarantine."""

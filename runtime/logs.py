@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+import threading
 from datetime import UTC, datetime
 from io import FileIO, TextIOWrapper
 from logging.handlers import RotatingFileHandler
@@ -33,7 +34,7 @@ class JsonLines(logging.Formatter):
             "level": record.levelname.lower(),
             "part": self._part,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": self._message(record),
         }
         line |= {key: value for key, value in vars(record).items() if key not in _PLAIN}
         if record.exc_info and record.exc_info[0] is not None:
@@ -41,6 +42,12 @@ class JsonLines(logging.Formatter):
             if isinstance(record.exc_info[1], _ABOUT_CODE):
                 line["said"] = str(record.exc_info[1])
         return json.dumps(line, ensure_ascii=False, default=str)
+
+    @staticmethod
+    def _message(record: logging.LogRecord) -> str:
+        """What is said; of asyncio's complaints the first line, since the rest quotes the error of a task."""
+        said = record.getMessage()
+        return said.partition("\n")[0] if record.name == "asyncio" else said
 
     @staticmethod
     def _trace(record: logging.LogRecord) -> list[str]:
@@ -58,7 +65,10 @@ def set_up(part: str, level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines(part))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
     sys.excepthook = _unexpected
+    threading.excepthook = _unexpected_in_thread
+    sys.unraisablehook = _unraisable
     # Requests carry what people looked for.
     for name in ("uvicorn.access", "httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -67,6 +77,21 @@ def set_up(part: str, level: str) -> None:
 def _unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """A fault of ours ends the process: told as a line as well, without the message."""
     logging.getLogger(__name__).critical("ended by a fault", exc_info=(kind, error, trace))
+
+
+def _unexpected_in_thread(args: threading.ExceptHookArgs) -> None:
+    """A thread of ours died: told in the same way."""
+    error = args.exc_value or args.exc_type()
+    logging.getLogger(__name__).critical(
+        "a thread ended by a fault", exc_info=(args.exc_type, error, args.exc_traceback)
+    )
+
+
+def _unraisable(args: "sys.UnraisableHookArgs") -> None:
+    """A fault where nobody could catch it, such as in a destructor: told in the same way."""
+    if args.exc_value is not None:
+        told = (type(args.exc_value), args.exc_value, args.exc_traceback)
+        logging.getLogger(__name__).error("a fault that nobody could catch", exc_info=told)
 
 
 class _PrivateFiles(RotatingFileHandler):

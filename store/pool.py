@@ -35,7 +35,11 @@ async def connect(url: str, *, name: str) -> Connection:
     """One connection of its own, with autocommit, rows as dicts and UTC. Raises `StoreUnavailable`."""
     with translated():
         connection = await psycopg.AsyncConnection[DictRow].connect(url, **_options(name))  # type: ignore[arg-type]  # one dict for pool and connect
-    _check_version(connection)
+    try:
+        _check_version(connection)
+    except WrongVersion:
+        await connection.close()
+        raise
     return connection
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from fastapi import APIRouter, Response
 
-from api import metrics
+from api import exposition
 from api.documents import Alive, PartState, Readiness
 from api.parts import Part, database_away, read_parts, ready
 from api.problems import Problem
@@ -55,7 +55,16 @@ async def readyz(service: HeldService) -> Readiness:
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-def metrics_page() -> Response:
+async def metrics_page(service: HeldService) -> Response:
     """Metrics of every process of this installation, in the Prometheus text format."""
-    body, media_type = metrics.page()
+    parts = await current_parts(service)
+    body, media_type = exposition.page(parts.values(), await _open_alerts(service) if parts["database"].ok else None)
     return Response(body, media_type=media_type)
+
+
+async def _open_alerts(service: Service) -> exposition.OpenAlerts | None:
+    try:
+        async with asyncio.timeout(DATABASE_WAIT), service.connection() as conn:
+            return await exposition.read_open_alerts(conn)
+    except (StoreError, TimeoutError):
+        return None

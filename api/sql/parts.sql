@@ -12,3 +12,11 @@ SELECT date_trunc('minute', received_at) AS minute, count(*) AS events, max(posi
   FROM event
  WHERE position > %(after)s AND received_at >= %(since)s
  GROUP BY 1
+
+-- name: open_alerts
+-- Open alerts by severity and handling, and for how many seconds the oldest has had its severity.
+SELECT severity, handling, count(*) AS alerts,
+       extract(epoch FROM clock_timestamp() - min(severity_since))::float8 AS waiting
+  FROM alert
+ WHERE handling <> 'closed'
+ GROUP BY severity, handling

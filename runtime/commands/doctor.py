@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from ingest.address import BrokerAddress
 from runtime.commands import options
 from runtime.commands.options import Config, Data, DatabaseUrl, MqttUrl
 from runtime.doctor.examination import document, examine
@@ -28,6 +29,7 @@ def doctor(
 ) -> None:
     """Examine an installation and name a remedy for each finding. Changes nothing; exit code 1 with a finding."""
     settings = options.settings(data=data, config=config, database_url=database_url, mqtt_url=mqtt_url)
+    _check_broker(settings)
     # A database that is named here stands for itself, unless a directory is named beside it.
     folder = None if database_url and data is None else _folder(settings)
     named = config or (Path(os.environ[CONFIG]) if os.environ.get(CONFIG) else None)
@@ -38,6 +40,14 @@ def doctor(
         _tell(done)
     if any(checked.failed for checked in done):
         raise typer.Exit(1)
+
+
+def _check_broker(settings: Settings) -> None:
+    try:
+        if settings.mqtt_url is not None:
+            BrokerAddress.parse(settings.mqtt_url.get_secret_value())
+    except ValueError as error:
+        raise WrongUse(f"mqtt_url: {error}") from error
 
 
 def _folder(settings: Settings) -> DataDir | None:
@@ -62,12 +72,19 @@ async def _run(settings: Settings, data: DataDir | None, config: Path | None) ->
 
 def _tell(done: list[Checked]) -> None:
     for checked in done:
-        word = f"left out: {checked.skipped}" if checked.skipped else "see below" if checked.findings else "fine"
-        typer.echo(f"{checked.name:<13} {word}")
+        typer.echo(f"{checked.name:<13} {_word(checked)}")
     found = [finding for checked in done for finding in checked.findings]
     for finding in found:
         note = " (a note)" if finding.level == "note" else ""
         typer.echo(f"\n{finding.check}{note}: {finding.says}\n    {finding.remedy}")
-    versions = done[0].facts
     count = sum(finding.level == "finding" for finding in found)
-    typer.echo(f"\nshouwang {versions['shouwang']}: {f'{count} finding(s)' if count else 'nothing found'}")
+    typer.echo(f"\n{count} finding(s)" if count else "\nnothing found")
+
+
+def _word(checked: Checked) -> str:
+    if checked.skipped:
+        return f"left out: {checked.skipped}"
+    if checked.findings:
+        return "see below"
+    told = ", ".join(f"{key} {value}" for key, value in checked.facts.items() if isinstance(value, str | int))
+    return f"fine ({told})" if told else "fine"

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import ssl
 import urllib.error
 import urllib.request
 from contextlib import closing, suppress
@@ -19,6 +18,7 @@ from runtime.orphans import remembered
 from runtime.pulse import Pulse
 
 API_SECONDS = 6.0
+SILENT = "it does not answer"
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -27,12 +27,19 @@ async def parts(patient: Patient, checked: Checked) -> None:
     down = _processes(patient, checked)
     if patient.away and "database" not in down and (patient.running or patient.settings.database_url):
         checked.find("database_away", reason=patient.away)
-    if patient.mqtt_url and "broker" not in down:
-        await _broker(patient, checked)
+    broker = patient.mqtt_url if "broker" not in down else None
+    api = patient.running.http_url if patient.running and "api" not in down else None
+    # Both at once: each may take seconds to say nothing.
+    beats, reason = await asyncio.gather(_beats(broker, patient), _unready(api))
+    checked.facts |= {"broker_answers": beats, "api_answers": None if api is None else reason != SILENT}
+    if broker and beats is False:
+        checked.find("broker_silent", address=_where(broker))
     if patient.lacks("schema") is None:
         await _said(patient, checked, down)
-    if patient.running and "api" not in down:
-        await _api(patient.running.http_url, checked)
+    if reason == SILENT:
+        checked.find("api_silent", address=api)
+    elif reason and not checked.failed:
+        checked.find("api_not_ready", reason=reason)
 
 
 def _processes(patient: Patient, checked: Checked) -> set[str]:
@@ -65,18 +72,22 @@ def up_of(data: DataDir) -> int | None:
     return None
 
 
-async def _broker(patient: Patient, checked: Checked) -> None:
-    url = str(patient.mqtt_url)
+def _where(url: str) -> str:
+    address = BrokerAddress.parse(url)
+    return f"{address.host}:{address.port}"
+
+
+async def _beats(url: str | None, patient: Patient) -> bool | None:
+    """Whether the broker answers; None where nobody can be asked."""
+    if url is None:
+        return None
     address = BrokerAddress.parse(url, ca_file=patient.settings.mqtt_ca_file)
     try:
         tls = address.tls_context() if address.tls else None
-    except (OSError, ssl.SSLError):
-        return  # told by the check of certificates
+    except OSError:
+        return None  # told by the check of certificates
     with closing(Pulse(url, tls=tls)) as pulse:
-        beats = await pulse.beats()
-    checked.facts["broker_answers"] = beats
-    if not beats:
-        checked.find("broker_silent", address=f"{address.host}:{address.port}")
+        return await pulse.beats()
 
 
 async def _said(patient: Patient, checked: Checked, down: set[str]) -> None:
@@ -94,20 +105,17 @@ def _rounded(age: float | None) -> float | None:
     return None if age is None else round(age, 1)
 
 
-async def _api(url: str, checked: Checked) -> None:
+async def _unready(url: str | None) -> str | None:
+    """Why /readyz says no, `SILENT` where nobody answers; None where it says yes or nobody can be asked."""
+    if url is None:
+        return None
     try:
-        reason = await asyncio.to_thread(_unready, f"{url}/readyz")
+        return await asyncio.to_thread(_asked, f"{url}/readyz")
     except (OSError, ValueError):
-        checked.facts["api_answers"] = False
-        checked.find("api_silent", address=url)
-        return
-    checked.facts["api_answers"] = True
-    if reason and not checked.failed:
-        checked.find("api_not_ready", reason=reason)
+        return SILENT
 
 
-def _unready(url: str) -> str | None:
-    """Why /readyz says no; None where it says yes. Raises OSError where nobody answers."""
+def _asked(url: str) -> str | None:
     try:
         with urllib.request.urlopen(url, timeout=API_SECONDS):  # noqa: S310 -- the address that `up` has published
             return None

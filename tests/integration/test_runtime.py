@@ -110,7 +110,7 @@ def test_no_secret_is_logged(running: Stack) -> None:
 def test_metrics_of_all_processes_are_on_one_page(running: Stack) -> None:
     """What ingest and `up` count is seen at the API."""
     page = running.get("/metrics")
-    assert "shouwang_commits_total" in page
+    assert "shouwang_ingest_commits_total" in page
     assert "shouwang_refused_total" in page
 
 
