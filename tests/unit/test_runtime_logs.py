@@ -2,8 +2,11 @@
 
 import json
 import logging
+import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from runtime import logs
 from runtime.logs import JsonLines, PartLog
@@ -49,3 +52,29 @@ def test_what_a_part_says_is_kept_in_limits(tmp_path: Path) -> None:
     assert len(files) == logs.FILES
     assert sum(file.stat().st_size for file in files) <= logs.FILES * logs.FILE_BYTES
     assert (tmp_path / "part.log").stat().st_mode & 0o077 == 0
+
+
+def test_asyncio_quotes_no_errors() -> None:
+    """What asyncio says of a task that nobody awaited holds the task's error, which can quote data."""
+    line = record(name="asyncio", msg="Task exception was never retrieved\nfuture: <Task exception=KeyError('Wang')>")
+    assert line["message"] == "Task exception was never retrieved"
+    assert "Wang" not in json.dumps(line)
+
+
+def test_threads_and_destructors_quote_no_errors(capfd: pytest.CaptureFixture[str]) -> None:
+    """Their faults reach standard error as lines of ours, where Python would print the message."""
+    code = (
+        "import threading, warnings\n"
+        "from runtime.logs import set_up\n"
+        "set_up('ingest', 'info')\n"
+        "def fail(): raise ValueError('Wang Meihua')\n"
+        "class Bad:\n"
+        "    def __del__(self): fail()\n"
+        "thread = threading.Thread(target=fail); thread.start(); thread.join()\n"
+        "Bad()\n"
+        "warnings.warn('late')\n"
+    )
+    subprocess.run([sys.executable, "-W", "default", "-c", code], check=True)
+    told = capfd.readouterr().err
+    assert [json.loads(line)["level"] for line in told.splitlines()] == ["critical", "error", "warning"]
+    assert "Wang" not in told
