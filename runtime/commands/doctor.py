@@ -13,7 +13,7 @@ from runtime.commands.options import Config, Data, DatabaseUrl, MqttUrl
 from runtime.doctor.examination import document, examine
 from runtime.doctor.patient import examined
 from runtime.doctor.report import Checked
-from runtime.errors import WrongUse
+from runtime.errors import StartError, WrongUse
 from runtime.layout import DataDir
 from runtime.running import find
 from runtime.settings import CONFIG, Settings
@@ -53,8 +53,15 @@ def _check_broker(settings: Settings) -> None:
 def _folder(settings: Settings) -> DataDir | None:
     """The data directory, which must be one; none where the database is an external one and nothing lies there."""
     path = Path(os.path.realpath(settings.data.expanduser()))
-    if (path / "layout").is_file():
-        return DataDir(path)
+    data = DataDir(path)
+    try:
+        if (path / "layout").is_file():
+            for file in (data.parts_file, data.children_file):
+                if file.exists():
+                    file.open("rb").close()
+            return data
+    except PermissionError as error:
+        raise StartError(f"{path} belongs to another user: run this as the user who runs `shouwang up`") from error
     if settings.database_url is not None:
         return None
     raise WrongUse(f"{path} is no data directory of Shouwang: name one with --data, or a database with --database-url")

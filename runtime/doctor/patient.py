@@ -1,6 +1,5 @@
 """What is examined: settings, the data directory, what runs on it, and a connection that cannot write."""
 
-import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -147,7 +146,3 @@ async def read_clocks(conn: Connection | None, *, tries: int = 3) -> Reading:
             moment: datetime = row["now"]
             best = Reading(wall=wall + half, monotonic=asked + half, database=moment.timestamp(), slack=half)
     return best
-
-
-def readable(path: Path) -> bool:
-    return os.access(path, os.R_OK)

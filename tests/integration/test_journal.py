@@ -41,6 +41,7 @@ async def test_logs_are_append_only(home: Home, statement: str) -> None:
     [
         ('UPDATE alert_log SET body = replace(body, \'"by":"system"\', \'"by":"nobody"\') WHERE log_id = 3', 3),
         ("UPDATE alert_log SET by = 'nobody' WHERE log_id = 3", 3),
+        ("UPDATE alert_log SET body = 'rubbish' WHERE log_id = 3", 3),
         ("UPDATE alert_log SET at = at + interval '1 microsecond' WHERE log_id = 3", 3),
         ("UPDATE alert_log SET change = 'note' WHERE log_id = 3", 3),
         ("DELETE FROM alert_log WHERE log_id = 3", 4),

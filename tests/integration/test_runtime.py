@@ -222,6 +222,7 @@ def test_nothing_runs_there() -> None:
     [
         (["up", "--http", "70000"], "http_port: "),
         (["up", "--database-url", "mysql://x"], "database_url: a database's URL"),
+        (["doctor", "--data", "/nowhere"], "/nowhere is no data directory of Shouwang"),
         (["play", "missing.jsonl", "--mqtt-url", "mqtt://127.0.0.1:1"], "missing.jsonl"),
         (["registry", "import", "missing.toml", "--api", "http://127.0.0.1:1"], "missing.toml cannot be read"),
     ],

@@ -3,21 +3,27 @@
 import os
 import re
 import ssl
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from runtime.broker_config import server_config
+from runtime.commands.doctor import doctor
 from runtime.doctor import certificates, clock, disk, permissions
 from runtime.doctor.disk import Least
+from runtime.doctor.parts import parts, up_of
 from runtime.doctor.patient import Patient, Reading
 from runtime.doctor.permissions import Owners
 from runtime.doctor.report import Checked, texts
 from runtime.doctor.versions import versions
-from runtime.layout import DataDir, private_dir, write_private
+from runtime.errors import WrongUse
+from runtime.layout import DataDir, held, private_dir, write_private
+from runtime.orphans import remember
 from runtime.settings import load
 from tests.parts import data_dir
 
@@ -210,6 +216,53 @@ async def test_a_cluster_of_another_version(data: DataDir) -> None:
     checked = Checked(name="versions")
     await versions(patient(data=data), checked)
     assert codes(checked) == ["cluster_version"]
+
+
+@pytest.fixture
+def left(data: DataDir) -> Iterator[int]:
+    """A process that a killed `up` would have left, written down as its ingest."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        remember(data, [("ingest", process.pid)])
+        yield process.pid
+        process.kill()
+
+
+async def test_nothing_runs(data: DataDir) -> None:
+    """Where nothing runs, that is told alone."""
+    checked = Checked(name="parts")
+    await parts(patient(data=data), checked)
+    assert codes(checked) == ["nothing_runs"]
+
+
+async def test_up_is_gone(data: DataDir, left: int) -> None:
+    """Parts that a killed `up` left behind are told as such."""
+    checked = Checked(name="parts")
+    await parts(patient(data=data), checked)
+    assert checked.facts["processes"] == {"up": None, "ingest": left}
+    assert codes(checked) == ["up_gone", "part_down"]
+    assert checked.findings[0].says.startswith("`shouwang up` is gone, but ingest still run")
+
+
+def test_an_up_is_known_by_its_lock(data: DataDir) -> None:
+    """The lock is looked at, not taken; a number that somebody else has got by now is nobody."""
+    with held(data):
+        assert up_of(data) == os.getpid()
+    assert (data.run / "lock").read_text("ascii") == str(os.getpid())
+    assert up_of(data) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"data": Path("/nowhere")}, "/nowhere is no data directory of Shouwang"),
+        ({"database_url": "mysql://x"}, "database_url: a database's URL"),
+        ({"database_url": "postgresql://x", "mqtt_url": "mqtt://"}, "mqtt_url: a broker's URL"),
+    ],
+)
+def test_wrong_use(options: dict[str, Any], said: str) -> None:
+    """What cannot be examined is named before anything is looked at."""
+    with pytest.raises(WrongUse, match=said):
+        doctor(**options)
 
 
 def test_every_text_is_used_and_every_finding_has_one(project: Path) -> None:
