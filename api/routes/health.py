@@ -58,7 +58,9 @@ async def readyz(service: HeldService) -> Readiness:
 async def metrics_page(service: HeldService) -> Response:
     """Metrics of every process of this installation, in the Prometheus text format."""
     parts = await current_parts(service)
-    body, media_type = exposition.page(parts.values(), await _open_alerts(service) if parts["database"].ok else None)
+    alerts = await _open_alerts(service) if parts["database"].ok else None
+    # Reading every process's counters takes a while: the feeds must not wait for it.
+    body, media_type = await asyncio.to_thread(exposition.page, parts.values(), alerts)
     return Response(body, media_type=media_type)
 
 
