@@ -1,5 +1,6 @@
 """Overrides of a rule: where they hold and what they set. The narrowest scope wins, key by key."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,9 @@ from alerts.findings import Subject
 
 # From the widest to the narrowest; a later layer overrules an earlier one.
 LAYERS = ("all", "site", "place", "resident", "device")
+
+_CODE = re.compile("[A-Za-z0-9_-]{1,64}")
+_IN_SITE = re.compile(f"{_CODE.pattern}/{_CODE.pattern}")
 
 _REACHES: Mapping[Subject, frozenset[str]] = {
     Subject.SITE: frozenset({"all", "site"}),
@@ -110,7 +114,7 @@ def _layer(rule: Rule, index: int, scope: Any, problems: list[Problem]) -> str:
         return "all"
     layer, _, code = scope.partition(":") if isinstance(scope, str) else ("", "", "")
     reach = _REACHES[rule.subject]
-    if layer not in LAYERS[1:] or not code or (layer in {"place", "device"}) != ("/" in code):
+    if layer not in LAYERS[1:] or not (_IN_SITE if layer in {"place", "device"} else _CODE).fullmatch(code):
         message = f"{scope!r} is no scope: *, site:h1, place:h1/door-1, resident:r1 or device:h1/mat-1"
         problems.append(Problem(index=index, key="scope", message=message))
     elif layer not in reach:

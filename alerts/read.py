@@ -243,7 +243,7 @@ async def feed_rows(conn: Connection, after: int, limit: int, scope: Scope) -> l
         FeedRow(
             log_id=row["log_id"],
             change=row["change"],
-            at=row["changed_at"],
+            at=row["changed_at"].astimezone(ZoneInfo(row["timezone"])),
             by=row["changed_by"],
             alert=alert_document(row, evidence.get((row["id"], row["occurrences"]), []), inhibits.get(row["id"], [])),
         )

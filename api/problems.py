@@ -1,5 +1,6 @@
 """Every error leaves as an RFC 9457 problem document; HTTP status is decided here and nowhere below."""
 
+import json
 import logging
 from http import HTTPStatus
 from typing import Any, NoReturn
@@ -69,7 +70,14 @@ class Problem(Exception):
             "status": self.status,
             "detail": self.detail,
         }
-        return JSONResponse(body | self.extra, self.status, self.headers, MEDIA_TYPE)
+        return _Json(body | self.extra, self.status, self.headers, MEDIA_TYPE)
+
+
+class _Json(JSONResponse):
+    """Says also what no UTF-8 can: half a surrogate pair that the request brought stands as `?`."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", errors="replace")
 
 
 def not_found(what: str) -> NoReturn:

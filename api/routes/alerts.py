@@ -1,6 +1,7 @@
 """Alerts: the queue, one of them, and what people do about them."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -179,9 +180,7 @@ async def _done(
 
 def _refused(decision: Decision) -> Problem:
     status, detail = _REFUSED[decision.reason]
-    extra: dict[str, Any] = {}
-    if decision.reason is Reason.HELD_BY_ANOTHER:
-        extra["holder"] = decision.holder
+    extra: dict[str, Any] = {"holder": decision.holder} if status == HTTPStatus.CONFLICT else {}
     code = "not-found" if status == 404 else decision.reason.value.replace("_", "-")  # noqa: PLR2004 -- HTTP's own word
     return Problem(status, code, detail, **extra)
 

@@ -66,6 +66,6 @@ async def feed(reader: Annotated[Reader, Depends(_reader)], service: HeldService
 
 
 def _number(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text[:20]) > BIGGEST:
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(BIGGEST)) or int(text) > BIGGEST:
         raise Problem(400, "bad-event-id", "Last-Event-ID is not an id of this feed.")
     return int(text)

@@ -1,8 +1,10 @@
 """The registry, credentials, rules and events over the API, and every wrong way to ask for them."""
 
 import base64
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -186,6 +188,11 @@ async def test_rules(api: Api, admin: Headers) -> None:
     assert after["S-01"] == before["S-01"]
 
 
+def escaped(body: object, headers: Headers) -> dict[str, Any]:
+    """A JSON body in ASCII, in which half a surrogate pair can stand."""
+    return {"content": json.dumps(body), "headers": {**headers, "content-type": "application/json"}}
+
+
 @pytest.mark.usefixtures("homes")
 @pytest.mark.parametrize(
     ("override", "key"),
@@ -195,6 +202,9 @@ async def test_rules(api: Api, admin: Headers) -> None:
         ({"scope": "*", "set": {"after": 5}}, "set.after"),
         ({"scope": "home:h1", "set": {}}, "scope"),
         ({"scope": "site:nowhere", "set": {}}, "scope"),
+        ({"scope": "site:\ud800", "set": {}}, "scope"),
+        ({"scope": "site:h1\u0000", "set": {}}, "scope"),
+        ({"scope": "site:h1/door-1", "set": {}}, "scope"),
         ({"scope": "*", "set": {}, "enabled": "no"}, "enabled"),
         ({"scope": "*", "colour": "red"}, "colour"),
         ({"set": {}}, "scope"),
@@ -204,7 +214,7 @@ async def test_wrong_override(api: Api, admin: Headers, override: object, key: s
     """An unknown key, a bad unit, a scope that is none: told by rule, place and key, and nothing changes."""
     path = f"{V1}/rules"
     before = (await api.client.get(path, headers=admin)).json()
-    answer = await api.client.put(f"{path}/D-03/overrides", json=[override], headers=admin)
+    answer = await api.client.put(f"{path}/D-03/overrides", **escaped([override], admin))
     assert_problem(answer, 422, "overrides-refused")
     assert [(e["rule"], e["index"], e["key"]) for e in answer.json()["errors"]] == [("D-03", 0, key)]
     assert (await api.client.get(path, headers=admin)).json() == before
@@ -229,8 +239,8 @@ async def test_overrides_refused(api: Api, admin: Headers) -> None:
     assert_problem(await api.client.put(path.replace("D-03", "D-99"), json=[], headers=admin), 404, "not-found")
     assert_problem(await api.client.put(path, json="*", headers=admin), 422, "invalid")
     assert_problem(await api.client.put(path, json=["*"], headers=admin), 422, "invalid")
-    nul = [{"scope": "site:h1\u0000", "set": {}}]
-    assert_problem(await api.client.put(path, json=nul, headers=admin), 422, "refused")
+    half = [{"scope": "*", "set": {"\ud800": 1}}]
+    assert_problem(await api.client.put(path, **escaped(half, admin)), 422, "overrides-refused")
     for headers in (await api.bearer("duty"), await api.bearer("supervisor", Scope(sites=("h1",)))):
         assert_problem(await api.client.put(path, json=[], headers=headers), 403, "forbidden")
 
