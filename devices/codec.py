@@ -5,6 +5,7 @@ ignored), strict about everything that a database or a rule could choke on. What
 `Undecodable`, never anything else.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, cast
 
@@ -30,6 +31,7 @@ __all__ = [
     "BATCH_BYTES",
     "CHANNELS",
     "EVENT_BYTES",
+    "MOST_REJECTED",
     "STATE_BYTES",
     "Channel",
     "Heartbeat",
@@ -50,6 +52,8 @@ __all__ = [
 EVENT_BYTES = 64 * 1024
 BATCH_BYTES = 256 * 1024
 STATE_BYTES = 4 * 1024
+# As many as quarantine keeps of one source; a batch with more is no batch with a slip in it.
+MOST_REJECTED = 1000
 
 Channel = Literal["event", "batch", "heartbeat", "status", "command"]
 CHANNELS: frozenset[str] = frozenset({"event", "batch", "heartbeat", "status", "command"})
@@ -100,12 +104,15 @@ def decode_event(payload: bytes) -> WireEvent:
 
 
 def decode_batch(payload: bytes) -> list[WireEvent | Rejected]:
-    """Return the items of a `batch` message in order; a bad item stands as Rejected and loses no other."""
+    """Return the items of a `batch` message in order; a bad item stands as Rejected and loses no other.
+
+    After `MOST_REJECTED` of them the rest is one more: a gateway that sends rubbish must hold up nobody.
+    """
     check_size(payload, BATCH_BYTES)
     try:
         return [settle(event) for event in decode(_batch_decoder, payload)]
     except Undecodable:
-        return [_decode_item(item) for item in _items(payload)]
+        return _decode_items(payload)
 
 
 def decode_heartbeat(payload: bytes) -> Heartbeat:
@@ -159,7 +166,19 @@ def detail_json(event: WireEvent) -> bytes:
     )
 
 
-def _items(payload: bytes) -> list[bytes]:
+def _decode_items(payload: bytes) -> list[WireEvent | Rejected]:
+    decoded: list[WireEvent | Rejected] = []
+    rejected = 0
+    for item in _items(payload):
+        if rejected == MOST_REJECTED:
+            detail = f"{MOST_REJECTED} items were refused: what follows them was not read"
+            return [*decoded, Rejected(reason="too_many_rejected", detail=detail, payload=payload)]
+        decoded.append(_decode_item(item))
+        rejected += isinstance(decoded[-1], Rejected)
+    return decoded
+
+
+def _items(payload: bytes) -> Iterator[bytes]:
     """Return the bytes of a batch's items, also of one that is no valid JSON as a whole."""
     items = split_array(payload)
     if items is not None:

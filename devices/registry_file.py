@@ -161,7 +161,8 @@ def _wrong(key: str, value: Any) -> list[str]:
 
 @cache
 def _timezones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    # Two names of the database are no place's zone: the server's own setting, and "not set".
+    return frozenset(available_timezones()) - {"localtime", "Factory"}
 
 
 def _wrong_timezone(name: str) -> list[str]:

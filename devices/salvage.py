@@ -1,6 +1,7 @@
 """Cuts a JSON array into its items without believing that it is valid: one broken item must not lose the others."""
 
 import re
+from collections.abc import Iterator
 
 # A text, also one that never ends, or whatever opens, closes or parts values.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[\]{},]', re.DOTALL)
@@ -10,16 +11,17 @@ _NEXT_OBJECT = re.compile(rb",\s*(?=\{)")
 _RECOVERIES = 4
 
 
-def split_array(payload: bytes) -> list[bytes] | None:
-    """Return the bytes of each item, or None where the payload does not begin as an array.
+def split_array(payload: bytes) -> Iterator[bytes] | None:
+    """Return the bytes of each item, cut as they are asked for, or None where the payload does not begin as an array.
 
     Where an item never closes, the next object is looked for; what stands behind the array is one more item.
     """
     text = payload.strip(b" \t\r\n")
-    if not text.startswith(b"["):
-        return None
-    items: list[bytes] = []
-    start, recoveries = 1, _RECOVERIES
+    return _items(text) if text.startswith(b"[") else None
+
+
+def _items(text: bytes) -> Iterator[bytes]:
+    start, recoveries, first = 1, _RECOVERIES, True
     while True:
         end = _end_of_item(text, start)
         if end is None and recoveries:
@@ -27,12 +29,16 @@ def split_array(payload: bytes) -> list[bytes] | None:
             found = _NEXT_OBJECT.search(text, start)
             end = found.start() if found else None
         if end is None:
-            return _with(items, text[start:])
+            yield from _rest(text[start:])
+            return
+        item = text[start:end].strip()
         if text[end : end + 1] == b"]":
-            last = text[start:end].strip()
-            return _with([*items, last] if last or items else items, text[end + 1 :])
-        items.append(text[start:end].strip())
-        start = end + 1
+            if item or not first:
+                yield item
+            yield from _rest(text[end + 1 :])
+            return
+        yield item
+        start, first = end + 1, False
 
 
 def _end_of_item(text: bytes, start: int) -> int | None:
@@ -49,5 +55,6 @@ def _end_of_item(text: bytes, start: int) -> int | None:
     return None
 
 
-def _with(items: list[bytes], rest: bytes) -> list[bytes]:
-    return [*items, rest.strip()] if rest.strip() else items
+def _rest(text: bytes) -> Iterator[bytes]:
+    if text.strip():
+        yield text.strip()

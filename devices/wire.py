@@ -27,6 +27,7 @@ Reason = Literal[
     "number_out_of_range",
     "too_deep",
     "too_large",
+    "too_many_rejected",
     "wrong_type",
 ]
 

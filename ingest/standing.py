@@ -9,6 +9,8 @@ SESSIONS: tuple[SessionName, ...] = get_args(SessionName)
 
 # A pause in watching that no rule can notice is no stall worth an entry in the log.
 STALL = SECOND
+# A loop that did not come round for so long may have been frozen whole, with a backlog unread in its socket.
+FROZEN_SECONDS = 2.0
 # A broker that does not let us publish our marks, or lost them, must not stop the clock of the rules for ever.
 MARK_PATIENCE_SECONDS = 60.0
 
@@ -39,6 +41,8 @@ class Standing:
         self._granted_at: dict[SessionName, float] = {}
         self.alive_at = alive_at
         self.caught_up = False
+        self._judged_at: float | None = None
+        self._awake_since = float("-inf")
 
     @property
     def granted(self) -> bool:
@@ -54,6 +58,9 @@ class Standing:
 
     def judge(self, drained_at: int | None, seconds: float) -> bool:
         """Return whether ingest is caught up at `drained_at`, when nothing waited; None: something did."""
+        if self._judged_at is not None and seconds - self._judged_at > FROZEN_SECONDS:
+            self._awake_since = seconds
+        self._judged_at = seconds
         self.caught_up = drained_at is not None and self._is_settled(seconds)
         return self.caught_up
 
@@ -62,7 +69,7 @@ class Standing:
         if len(self._granted_at) < len(SESSIONS):
             return False
         since_grant = seconds - max(self._granted_at.values())
-        quiet = min(since_grant, seconds - self._deliveries.redelivered_at)
+        quiet = min(since_grant, seconds - self._deliveries.redelivered_at, seconds - self._awake_since)
         marked = not self._deliveries.marks_awaited or since_grant > MARK_PATIENCE_SECONDS
         return quiet >= self._settling and marked
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from devices.codec import (
     BATCH_BYTES,
+    MOST_REJECTED,
     STATE_BYTES,
     Rejected,
     Topic,
@@ -283,3 +284,13 @@ def _integers(value: Any) -> list[int]:
     if isinstance(value, list):
         return [n for inner in value for n in _integers(inner)]
     return [value] if isinstance(value, int) else []
+
+
+def test_a_batch_of_rubbish_is_not_read_to_its_end() -> None:
+    """A thousand refused items are enough; what stood among them is kept, the rest is one refusal."""
+    good = b'{"type":"door.opened"}'
+    got = decode_batch(b"[" + good + b"," + b"[]," * 80_000 + good + b"]")
+    assert len(got) == 1 + MOST_REJECTED + 1
+    assert isinstance(got[0], WireEvent)
+    assert isinstance(got[-1], Rejected)
+    assert got[-1].reason == "too_many_rejected"

@@ -47,6 +47,16 @@ def test_redelivery_starts_the_settling_anew(stream: Stream) -> None:
     assert standing.judge(NOW, 153.0)
 
 
+def test_a_frozen_process_settles_anew(stream: Stream) -> None:
+    """Who slept knows nothing of what waits in the socket, though the inbox is empty."""
+    standing = _granted(stream)
+    assert standing.judge(NOW, 200.0)
+    assert standing.judge(NOW, 201.0)
+    assert not standing.judge(NOW, 206.0)
+    assert not standing.judge(NOW, 207.5)
+    assert standing.judge(NOW, 209.0)
+
+
 def test_marks_end_the_backlog(stream: Stream) -> None:
     """Behind the broker's queue stand our marks; a broker that loses them does not stop the clock for ever."""
     standing = _granted(stream)
