@@ -105,7 +105,6 @@ class EventWatch(Watch):
         if len(rows):
             self.touch(rows)
             self.place_at(rows, self.view.residents.site[residents].astype(np.intp))
-        devices = self.view.devices
-        gone = {int(device) for device in touched.devices if not devices.present[device]} if self._lasting else set()
-        lost = [row for row, told in self._lasting.items() if any(device in gone for device, _ in told)]
-        return [move for row in sorted(lost) for move in self._end(row, gone, when)]
+        there = self.view.devices.present
+        lost = {row: {d for d, _ in told if not there[d]} for row, told in self._lasting.items()}
+        return [move for row, gone in sorted(lost.items()) if gone for move in self._end(row, gone, when)]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from alerts.catalogue import CatalogueError, load_catalogue
+from alerts.catalogue import load_catalogue
+from alerts.rule_reader import CatalogueError
 from devices.durations import MINUTE
 
 RULE = """
