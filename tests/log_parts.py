@@ -16,19 +16,21 @@ from devices.columns import FLAG_STATELESS, NO_BOOT, NO_SEQ, NO_TIME
 from devices.types import EVENT_TYPES
 from store.head import InputEntry
 from tests.engine_parts import CAMERA, DOOR, HOME, MINUTE, SECOND_DOOR, SOS, at, columns, rules_entry
-from tests.reference import Found, Reference
+from tests.reference import Reference
+from tests.reference_parts import Found
 
 Entry = dict[str, Any]
 
 START = micros(at("21:30"))
 FIRE_EXIT, GARDEN, GATEWAY, GUARD, BED, LEAK, LOOSE_LEAK, SMOKE, SECOND_SMOKE = range(11, 20)
+HOURS = ["06:00-12:00", "11:00-22:00"]
 # A home, and an institution whose garden door has hours and whose fire exit is sealed.
 WORLD: dict[str, Any] = {
     "site": [*HOME["site"], {"id": 2, "code": "c1", "kind": "institution", "street": "s", "timezone": "Asia/Shanghai"}],
     "place": [
         *HOME["place"],
         {"id": 3, "site": 2, "code": "fire", "kind": "door", "role": "fire_exit", "sealed": True},
-        {"id": 4, "site": 2, "code": "garden", "kind": "door", "role": "exit", "open_hours": ["06:00-12:00", "11:00-22:00"]},
+        {"id": 4, "site": 2, "code": "garden", "kind": "door", "role": "exit", "open_hours": HOURS},
         {"id": 5, "site": 1, "code": "bath", "kind": "room", "role": "bathroom"},
     ],
     "resident": [*HOME["resident"], {"id": 2, "site": 2, "code": "r2", "flags": []}],
@@ -36,7 +38,7 @@ WORLD: dict[str, Any] = {
         *HOME["device"],
         {"id": FIRE_EXIT, "site": 2, "code": "mag-fire", "kind": "door_sensor", "place": 3},
         {"id": GARDEN, "site": 2, "code": "mag-garden", "kind": "door_sensor", "place": 4},
-        {"id": GATEWAY, "site": 2, "code": "gw", "kind": "gateway", "place": None, "heartbeat": MINUTE, "power": "mains"},
+        {"id": GATEWAY, "site": 2, "code": "gw", "kind": "gateway", "place": None, "heartbeat": MINUTE},
         {"id": GUARD, "site": 2, "code": "guard", "kind": "guard", "place": 4, "heartbeat": MINUTE},
         {"id": BED, "site": 1, "code": "mat", "kind": "bed_sensor", "place": None, "power": "mains"},
         {"id": LEAK, "site": 1, "code": "leak-1", "kind": "leak", "place": 5, "power": "battery"},
@@ -136,7 +138,9 @@ def written(plan: Plan) -> Log:
     reference, entries, now = Reference(), list[Entry](), START
     for position, (rule, _) in enumerate(load_catalogue().items(), 1):
         entries.append({"kind": "rules", "position": position, "at": START, "body": rules_entry(rule)})
-    entries.append({"kind": "registry", "position": len(entries) + 1, "at": START, "body": {"upsert": WORLD, "remove": {}}})
+    entries.append(
+        {"kind": "registry", "position": len(entries) + 1, "at": START, "body": {"upsert": WORLD, "remove": {}}}
+    )
     for first in entries:
         reference.feed(first)
     for kind, choice, wait, lag, sort in plan:

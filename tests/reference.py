@@ -5,151 +5,37 @@ device's own clock is believed), stateless (redelivered, with nothing to tell it
 Other kinds carry at and body as the input log does. Times are microseconds. `found` collects what came of it.
 """
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
-from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+from datetime import time
+from typing import Any
 
-SECOND = 1_000_000
-UNITS = {"s": SECOND, "min": 60 * SECOND, "h": 3600 * SECOND, "d": 86400 * SECOND}
-NOTHING = 9
-MUTE = 12 * UNITS["h"]
-KINDS = {"site": 0, "place": 1, "resident": 2, "device": 3}
-WIDTH = {"*": 0, "site": 1, "place": 2, "resident": 3, "device": 4}
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-NEVER = 2**63 - 1
-# What begins a state, what ends it, and which devices tell of it.
-STATES = {
-    "open": ("door.opened", "door.closed", "door_sensor"),
-    "wet": ("leak.detected", "leak.cleared", "leak"),
-    "tampered": ("tamper.detected", "tamper.cleared", None),
-}
-FAMILIES = {"door", "camera", "leak", "tamper", "smoke", "gas"}
-
-# Change, alert, at, received, severity, rule, subject, cause, event, parent.
-Found = tuple[str, int, int, int, int, str, tuple[str, int], str | None, int | None, int]
+from tests.reference_alerts import Alerts
+from tests.reference_parts import (
+    FAMILIES,
+    MUTE,
+    NOTHING,
+    STATES,
+    UNITS,
+    WIDTH,
+    Step,
+    Subject,
+    When,
+    duration,
+    hours,
+)
 
 
-def duration(text: str) -> int:
-    digits = "".join(c for c in text if c.isdigit())
-    return int(digits) * UNITS[text[len(digits) :]]
-
-
-def local(moment: int, zone: str) -> datetime:
-    return (EPOCH + timedelta(microseconds=moment)).astimezone(ZoneInfo(zone))
-
-
-def inside(moment: int, zone: str, between: tuple[time, time]) -> bool:
-    start, end = between
-    wall = local(moment, zone).time()
-    return start <= wall < end if start < end else wall >= start or wall < end
-
-
-def next_edge(moment: int, zone: str, edge: time) -> int:
-    day = local(moment, zone).date()
-    found = [datetime.combine(day + timedelta(days=n), edge, tzinfo=ZoneInfo(zone)) for n in (0, 1)]
-    return min(m for d in found if (m := (d - EPOCH) // timedelta(microseconds=1)) > moment)
-
-
-def off_hours(moment: int, zone: str, windows: list[tuple[time, time]]) -> int:
-    """The first moment from this one on that lies in none of the windows."""
-    for _ in range(20):
-        ends = [next_edge(moment, zone, w[1]) for w in windows if inside(moment, zone, w)]
-        if not ends:
-            return moment
-        moment = max(ends)
-    return NEVER
-
-
-def hours(text: str) -> tuple[time, time]:
-    start, end = text.split("-")
-    return time.fromisoformat(start), time.fromisoformat("00:00" if end == "24:00" else end)
-
-
-class When(NamedTuple):
-    """When something became true, and when and where in the log that was known."""
-
-    moment: int
-    received: int
-    position: int
-
-
-@dataclass(slots=True)
-class Step:
-    after: int
-    severity: int
-    between: tuple[time, time] | None = None
-    outside: bool = False
-    floor: int | None = None
-    windows: list[tuple[time, time]] | None = None  # off hours are outside these
-
-    def due(self, since: int, zone: str) -> int:
-        moment = max(since + self.after, self.floor if self.floor is not None else since)
-        if self.windows is not None:
-            return off_hours(moment, zone, self.windows)
-        if self.between is None or inside(moment, zone, self.between) != self.outside:
-            return moment
-        return next_edge(moment, zone, self.between[1 if self.outside else 0])
-
-    def terms(self) -> tuple[Any, ...]:
-        return self.after, self.severity, self.between, self.outside, self.windows
-
-
-@dataclass(slots=True)
-class Subject:
-    """A subject under a rule: its parameters, its history, and its alerts."""
-
-    rule: str
-    kind: str
-    id: int
-    site: int
-    place: int = 0
-    steps: list[Step] = field(default_factory=list)
-    enabled: bool = True
-    present: bool = True
-    since: int | None = None
-    origin: int | None = None
-    reports: list[tuple[int, int, bool]] = field(default_factory=list)  # time, position, whether it begins
-    fired: int = NOTHING
-    active: bool = False
-    alert: int = 0
-    severity: int = NOTHING
-    muted: int | None = None
-    mute_due: int | None = None
-    causes: set[str] = field(default_factory=set)
-    newest_cause: dict[str, int] = field(default_factory=dict)
-    suspected: int | None = None
-    reported: int | None = None
-    off: bool = False
-    told: int | None = None
-    lasting: dict[int, int] = field(default_factory=dict)  # devices of an event that lasts, and when they told
-    parent: int = 0
-    held: bool = False
-
-    def order(self) -> tuple[str, int, int]:
-        return self.rule, KINDS[self.kind], self.id
-
-
-class Reference:
+class Reference(Alerts):
     """Feed it the log in order."""
 
     def __init__(self) -> None:
-        self.found: list[Found] = []
-        self.rules: dict[str, dict[str, Any]] = {}
+        super().__init__()
         self.overrides: dict[str, list[dict[str, Any]]] = {}
-        self.registry: dict[str, dict[int, dict[str, Any]]] = {k: {} for k in ("site", "place", "resident", "device")}
-        self.subjects: dict[tuple[str, str, int], Subject] = {}
         self.ever: dict[int, dict[str, Any]] = {}  # devices, the removed ones too
         self.counters: dict[int, tuple[str, int, int]] = {}  # device -> boot, seq, time
-        self.alerts = 0
 
     def feed(self, entry: dict[str, Any]) -> None:
         """Take in one entry."""
         getattr(self, "_" + entry["kind"])(entry)
-
-    def open_alerts(self) -> list[Subject]:
-        return sorted((s for s in self.subjects.values() if s.alert), key=lambda s: s.alert)
 
     # ------------------------------------------------------------ events
     def _event(self, e: dict[str, Any]) -> None:
@@ -272,7 +158,9 @@ class Reference:
             steps = []
             for order, s in left.items():
                 due = self._next(s)
-                steps.append((due, order, 0) if due is not None and due <= e["effective"] else (e["effective"], order, 2))
+                steps.append(
+                    (due, order, 0) if due is not None and due <= e["effective"] else (e["effective"], order, 2)
+                )
             moment, order, what = min(steps)
             when = When(moment, e["received"], e["position"])
             if what == 0:
@@ -498,106 +386,3 @@ class Reference:
             and ("power" not in case or self.ever[s.id].get("power") == case["power"])
             and ("flag" not in case or any(case["flag"] in r["flags"] for r in residents))
         )
-
-    # ------------------------------------------------------------ alerts
-    def _zone(self, s: Subject) -> str:
-        return str(self.registry["site"][s.site]["timezone"])
-
-    def _next(self, s: Subject) -> int | None:
-        """The next deadline of the condition that holds."""
-        if s.since is None or not s.present or not s.enabled:
-            return None
-        due = [step.due(s.since, self._zone(s)) for step in s.steps if step.severity < s.fired]
-        return min([*due, *([s.mute_due] if s.mute_due is not None else [])], default=None)
-
-    def _fire(self, s: Subject, when: When) -> None:
-        assert s.since is not None
-        moment = when.moment
-        worst = min((p.severity for p in s.steps if p.due(s.since, self._zone(s)) <= moment), default=NOTHING)
-        if worst < s.fired:
-            s.fired = worst
-            if s.alert:
-                again = not s.active
-                if again:
-                    self._tell("occurrence", s, when, event=s.origin)
-                if worst < s.severity:
-                    s.severity, s.held = worst, s.held and worst > 2
-                    self._tell("severity", s, when)
-                s.active = True
-                if again:
-                    self._stand_together(s, when)
-            elif s.muted is None or worst < s.muted:
-                self._raise(s, worst, self._cause(s, when, muted=s.muted is not None), when, s.origin)
-            s.active = True
-        if s.mute_due is not None and s.mute_due <= moment:
-            s.mute_due = None
-            self._raise(s, s.fired, self._cause(s, when, muted=True), when, s.origin)
-
-    @staticmethod
-    def _cause(s: Subject, when: When, *, muted: bool) -> str:
-        for word, number in ((("since", s.since),) if not muted else ()) + (("due", when.moment),):
-            assert number is not None
-            if number > s.newest_cause.get(word, -(2**62)):
-                s.newest_cause[word] = number
-                return f"{word}:{number}"
-        return f"due:{when.moment}@{when.position}"
-
-    def _raise(self, s: Subject, severity: int, cause: str, when: When, event: int | None) -> None:
-        self.alerts += 1
-        assert cause not in s.causes, "a cause is unique for ever"
-        s.causes.add(cause)
-        s.alert, s.severity, s.muted, s.mute_due = self.alerts, severity, None, None
-        s.parent = self._explains(s)
-        self._tell("raised", s, when, cause=cause, event=event, parent=s.parent)
-        s.active = True
-        self._fold(s, when)
-
-    # ------------------------------------------------------------ inhibition
-    def _explains(self, s: Subject) -> int:
-        """The alert that explains what is told of this subject."""
-        for code in sorted(self.rules):
-            other = self.subjects.get((code, s.kind, s.id))
-            if s.rule in self.rules[code].get("inhibits", []) and other and other.alert and other.active:
-                return other.alert
-        return 0
-
-    def _children(self, s: Subject) -> list[Subject]:
-        keys = [(code, s.kind, s.id) for code in sorted(self.rules[s.rule].get("inhibits", []))]
-        return [self.subjects[key] for key in keys if key in self.subjects]
-
-    def _stand_together(self, s: Subject, when: When) -> None:
-        if not s.parent and not s.held and (parent := self._explains(s)):
-            s.parent = parent
-            self._tell("inhibited", s, when, parent=parent)
-        self._fold(s, when)
-
-    def _fold(self, s: Subject, when: When) -> None:
-        for child in self._children(s):
-            if child.alert and child.active and not child.parent and not child.held:
-                child.parent = s.alert
-                self._tell("inhibited", child, when, parent=s.alert)
-
-    def _ended(self, s: Subject, when: When) -> None:
-        number, s.alert, s.severity, s.parent, s.held = s.alert, 0, NOTHING, 0, False
-        for child in self._children(s):
-            if child.alert and child.parent == number:
-                child.parent = self._explains(child)
-                self._tell("inhibited" if child.parent else "surfaced", child, when, parent=child.parent)
-
-    def _over(self, s: Subject, when: When) -> None:
-        if s.fired == NOTHING:
-            return
-        if s.alert and s.active:
-            self._tell("cleared", s, when)
-            if s.severity > 2 or s.parent:
-                self._tell("closed", s, when)
-                self._ended(s, when)
-        s.active, s.fired, s.muted, s.mute_due = False, NOTHING, None, None
-
-    def _tell(
-        self, change: str, s: Subject, when: When, cause: str | None = None, event: int | None = None, parent: int = 0
-    ) -> None:
-        about = (s.kind, s.id)
-        self.found.append(
-            (change, s.alert, when.moment, when.received, s.severity, s.rule, about, cause, event, parent)
-        )  # fmt: skip
