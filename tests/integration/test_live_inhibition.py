@@ -73,7 +73,8 @@ async def test_it_surfaces_when_its_parent_is_closed(home: Home, caplog: pytest.
     await life.close(home.conn, alert=1, actor=await person(home), now=later, outcome="test", note="n")
     await home.run()
     assert await shown(home, handling=("new", "inhibited")) == [("D-03", "new")]
-    assert [(r.change, r.alert["rule"], r.alert["handling"]) for r in await feed_rows(home.conn, 0, 99, Scope.DISTRICT)] == [
+    rows = await feed_rows(home.conn, 0, 99, Scope.DISTRICT)
+    assert [(r.change, r.alert["rule"], r.alert["handling"]) for r in rows] == [
         ("raised", "D-06", "new"), ("raised", "D-03", "inhibited"), ("closed", "D-06", "closed"),
         ("surfaced", "D-03", "new"),
     ]  # fmt: skip

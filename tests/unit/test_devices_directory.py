@@ -58,7 +58,7 @@ def test_what_is_expected_of_a_device() -> None:
         )
     )
     minute = 60_000_000
-    assert directory.interval[1:6].tolist() == [minute, 3 * minute, 8 * 60 * minute, 0, 0]
+    assert directory.interval[1:5].tolist() == [minute, 3 * minute, 8 * 60 * minute, 0]
     assert directory.grace[1:5].tolist() == [3 * minute, 9 * minute, 9 * minute, 0]
     directory.apply({"remove": {"device": [3]}})
     assert directory.interval[3] == 0
