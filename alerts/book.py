@@ -28,12 +28,13 @@ class Book:
         self._findings: list[Finding] = []
         self._heap: list[tuple[tuple[int, int, str, int, int, int], int, Move]] = []
         self._serial = count()
+        self._parents: dict[str, list[Watch]] = {}
 
     def play(self, moves: Iterable[Move], horizon: int = NO_TIME) -> list[Finding]:
         """Play transitions in order, and every deadline that they bring up to `horizon`."""
         moves = list(moves)
         self._save(moves)
-        self._findings = []
+        self._findings, self._parents = [], {}
         for move in moves:
             self._push(move)
         while self._heap:
@@ -135,7 +136,7 @@ class Book:
 
     def close(self, watch: Watch, row: int, when: When) -> list[Finding]:
         """A person closed the open alert of this row: what still holds is muted up to its severity."""
-        self._findings = []
+        self._findings, self._parents = [], {}
         watch.touch(np.array([row], np.intp))
         if watch.active[row] and not watch.terms.rule.person_clears:
             watch.muted[row] = watch.severity[row]
@@ -187,14 +188,20 @@ class Book:
 
     def _explains(self, watch: Watch, row: int) -> int:
         """The alert, open and active, that explains this row; 0 for none."""
-        rule = watch.terms.rule
-        for code in () if rule.never_suppressed else sorted(self.watches):
-            other = self.watches[code]
-            if rule.code in other.terms.rule.inhibits:
-                its = other.row_of(int(watch.kind[row]), int(watch.subject[row]))
-                if its >= 0 and other.alert[its] and other.active[its]:
-                    return int(other.alert[its])
+        for other in self._parents_of(watch):
+            its = other.row_of(int(watch.kind[row]), int(watch.subject[row]))
+            if its >= 0 and other.alert[its] and other.active[its]:
+                return int(other.alert[its])
         return 0
+
+    def _parents_of(self, watch: Watch) -> list[Watch]:
+        """The rules that may explain one; looked up once, since no rule changes while transitions are played."""
+        rule = watch.terms.rule
+        if rule.code not in self._parents:
+            others = [self.watches[code] for code in sorted(self.watches)]
+            may = [w for w in others if rule.code in w.terms.rule.inhibits and not rule.never_suppressed]
+            self._parents[rule.code] = may
+        return self._parents[rule.code]
 
     def _children(self, watch: Watch, row: int) -> Iterator[tuple[Watch, int]]:
         """Rows of other rules about the same subject that this one may explain."""
@@ -208,7 +215,7 @@ class Book:
     @staticmethod
     def _for(watch: Watch, row: int, move: Move) -> Move:
         """The same moment for another row."""
-        return replace(watch.over(row, When(move.received_at, move.position)), at=move.at)
+        return watch.over(row, When(move.received_at, move.position), at=move.at)
 
     # ------------------------------------------------------------ findings
     def _raise(self, move: Move, severity: int, cause: str) -> None:

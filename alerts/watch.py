@@ -1,7 +1,7 @@
 """The watch of one rule: a row a subject, what it needs of its parameters, and what it last found."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -305,14 +305,16 @@ class Watch(Table):
 
     def fallen(self, watermark: int, position: int) -> list[Move]:
         """Deadlines up to a watermark: the one comparison of a tick."""
+        when = When(watermark, position)
         return [
-            replace(self.over(int(row), When(watermark, position)), kind=Kind.FIRE, at=int(self.due[row]))
+            self.over(int(row), when, kind=Kind.FIRE, at=int(self.due[row]))
             for row in np.flatnonzero(self.due[: self.size] <= watermark)
         ]
 
-    def over(self, row: int, when: When) -> Move:
-        """The condition ends."""
+    def over(self, row: int, when: When, *, kind: Kind = Kind.OVER, at: int | None = None) -> Move:
+        """The condition ends, or what else is told of it: at `at`, known at `when`."""
         return Move(
-            position=when.position, at=when.at, rule=self.terms.rule.code, subject_kind=int(self.kind[row]),
-            subject=int(self.subject[row]), kind=Kind.OVER, watch=self, row=row, received_at=when.at,
+            position=when.position, at=when.at if at is None else at, rule=self.terms.rule.code,
+            subject_kind=int(self.kind[row]), subject=int(self.subject[row]), kind=kind, watch=self, row=row,
+            received_at=when.at,
         )  # fmt: skip

@@ -92,11 +92,10 @@ class SilentWatch(Watch):
 
     def tell(self, body: dict[str, Any], when: When) -> list[Move]:
         """A `device` entry of the log."""
-        rows = self.rows_of(Subject.DEVICE, np.array([int(body["device"])], np.intp))
-        row = int(rows[0])
+        row = self.row_of(Subject.DEVICE, int(body["device"]))
         if row < 0 or not self.present[row]:
             return []
-        self.touch(rows)
+        self.touch(np.array([row], np.intp))
         if body["state"] == "heard":
             self.suspected[row] = NO_TIME
         elif self.suspected[row] == NO_TIME:
