@@ -37,7 +37,7 @@ class Engine:
         self.view = RegistryView(self._journal)
         self.watches: dict[str, Watch] = {}
         self._lateness = Lateness(self._journal)
-        self._book = Book(self._journal, self.view)
+        self._book = Book(self._journal, self.view, self.watches)
 
     @property
     def position(self) -> int:
@@ -101,9 +101,8 @@ class Engine:
         self.advanced_to(when.position)
         if entry.kind == "watermark":
             return self.advance(when.at, when.position)
-        if entry.kind == "closing":
-            self._close(entry.body, when.at)
-            return []
+        if entry.kind in {"closing", "claim"}:
+            return self._acted(entry, when)
         return self._book.play(self._moves(entry, when))
 
     def _moves(self, entry: InputEntry, when: When) -> list[Move]:
@@ -132,11 +131,14 @@ class Engine:
             self._journal.put(self.watches, rule.code, watch)
         return moves + watch.sync(self.view.everything(), when)
 
-    def _close(self, body: dict[str, Any], at: int) -> None:
+    def _acted(self, entry: InputEntry, when: When) -> list[Finding]:
+        """A person closed an alert, claimed it or gave it back."""
+        body = entry.body
         watch = self.watches.get(body["rule"])
-        if watch is None:
-            return
-        kind = SUBJECTS[body["subject_kind"]]
-        row = int(watch.rows_of(kind, np.array([int(body["subject"])], np.intp))[0])
-        if row >= 0 and watch.alert[row] == int(body["alert"]):
-            self._book.closed_by_person(watch, row, at)
+        row = -1 if watch is None else watch.row_of(SUBJECTS[body["subject_kind"]], int(body["subject"]))
+        if watch is None or row < 0 or watch.alert[row] != int(body["alert"]):
+            return []
+        if entry.kind == "closing":
+            return self._book.close(watch, row, when)
+        self._book.hold(watch, row, held=bool(body["held"]))
+        return []

@@ -28,7 +28,9 @@ class Change(StrEnum):
     OCCURRENCE = "occurrence"
     SEVERITY = "severity"
     CLEARED = "cleared"
-    CLOSED = "closed"  # by itself: mild and over
+    CLOSED = "closed"  # by itself: mild and over, or inhibited and over
+    INHIBITED = "inhibited"  # another alert explains it from now on
+    SURFACED = "surfaced"  # what explained it has ended, and it still holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,3 +59,4 @@ class Finding:
     flags: int = 0
     emergency: bool = False
     origin: Origin | None = None  # with RAISED
+    parent: int = 0  # with RAISED and INHIBITED: the alert that explains it

@@ -26,7 +26,7 @@ _PAGE = 5_000
 _MUTABLE = (
     "rule_version", "severity", "severity_since", "condition", "handling", "cleared_at", "claimed_by", "claimed_name",
     "claimed_at", "proposed", "closed_by", "closed_at", "outcome", "contact_made", "occurrences", "last_occurrence_at",
-    "flags", "escalation_step", "escalation_at", "snoozed_until",
+    "flags", "escalation_step", "escalation_at", "snoozed_until", "parent",
 )  # fmt: skip
 
 

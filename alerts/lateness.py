@@ -14,7 +14,8 @@ from devices.columns import FLAG_SKEWED, NO_BOOT, NO_SEQ, NO_TIME
 from devices.types import EVENT_TYPES
 
 # Counters are compared among reports of a state only: another report says nothing of its order in time.
-_REPORTS = tuple(n for name, n in EVENT_TYPES.items() if name.partition(".")[0] in {"door", "camera"})
+_FAMILIES = {"door", "camera", "leak", "tamper", "smoke", "gas"}
+_REPORTS = tuple(n for name, n in EVENT_TYPES.items() if name.partition(".")[0] in _FAMILIES)
 
 
 class Lateness(Table):

@@ -85,17 +85,22 @@ async def _write(conn: Connection, head: Head, before: Alert, decision: Decision
     written = {k: v for k, v in (("contact", act.contact), ("note", act.note)) if v and v.strip()}
     row = chained(head, after, change, at=act.at, by=act.by.name, written=written)
     await write(conn, Changes(alerts={after.id: after}, log=[row]))
-    if after.handling == "closed" and before.handling != "closed":
-        await append_input(conn, head, [closing(before, act.at)])
+    if entry := _for_the_engine(before, after, act.at):
+        await append_input(conn, head, [entry])
         await notify(conn, "input_log")
     await save_head(conn, head)
     await notify(conn, "alert_log", str(head.log_id))
 
 
-def closing(alert: Alert, at: datetime) -> InputEntry:
-    """What the engine must know of a person's closing."""
-    body = {
-        "alert": alert.id, "rule": alert.rule, "subject_kind": alert.subject_kind, "subject": alert.subject,
-        "severity": alert.severity, "active": alert.condition == "active",
-    }  # fmt: skip
-    return InputEntry(kind="closing", at=at, body=body)
+def _for_the_engine(before: Alert, after: Alert, at: datetime) -> InputEntry | None:
+    """What the engine must know of an act: a closing, and whether somebody holds what another alert may explain."""
+    if before.handling == "closed":
+        return None
+    body = {"alert": before.id, "rule": before.rule, "subject_kind": before.subject_kind, "subject": before.subject}
+    if after.handling == "closed":
+        state = {"severity": before.severity, "active": before.condition == "active"}
+        return InputEntry(kind="closing", at=at, body=body | state)
+    held = after.claimed_by is not None
+    if held == (before.claimed_by is not None):
+        return None
+    return InputEntry(kind="claim", at=at, body=body | {"held": held})

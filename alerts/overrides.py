@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from alerts.catalogue import Rule, parse_after, parse_between, parse_severity
 from alerts.findings import Subject
+from alerts.rule import Rule, parse_setting
 
 # From the widest to the narrowest; a later layer overrules an earlier one.
 LAYERS = ("all", "site", "place", "resident", "device")
@@ -19,13 +19,6 @@ _REACHES: Mapping[Subject, frozenset[str]] = {
     Subject.PLACE: frozenset({"all", "site", "place"}),
     Subject.RESIDENT: frozenset({"all", "site", "resident"}),
     Subject.DEVICE: frozenset({"all", "site", "place", "device"}),
-}
-_PARSERS = {
-    "after": parse_after,
-    "severity": parse_severity,
-    "night.after": parse_after,
-    "night.severity": parse_severity,
-    "night.between": parse_between,
 }
 
 
@@ -134,7 +127,7 @@ def _values(rule: Rule, index: int, values: Any, problems: list[Problem]) -> dic
             problems.append(Problem(index=index, key=f"set.{key}", message=f"cannot be set; keys are {known}"))
             continue
         try:
-            parsed[key] = _PARSERS[key](value)
+            parsed[key] = parse_setting(rule.primitive, key, value)
         except ValueError as error:
             problems.append(Problem(index=index, key=f"set.{key}", message=str(error)))
     return parsed

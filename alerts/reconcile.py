@@ -20,7 +20,9 @@ SQL = load("alerts")
 log = logging.getLogger(__name__)
 
 Key = tuple[str, int, int]
-Open = tuple[int, int, bool]  # alert, severity, active
+_COLUMNS = ("alert", "severity", "active", "parent", "held")
+Open = tuple[int, int, bool, int, bool]
+_NOTHING: Open = (0, NO_SEVERITY, False, 0, False)
 
 
 async def reconcile(conn: Connection, engine: Engine) -> bool:
@@ -28,7 +30,7 @@ async def reconcile(conn: Connection, engine: Engine) -> bool:
     with translated():
         rows = await (await conn.execute(SQL["open_of_engine"])).fetchall()
         newest = await (await conn.execute(SQL["newest_alert"])).fetchone()
-    wanted = {_key(row): (row["id"], row["severity"], row["condition"] == "active") for row in rows}
+    wanted = {_key(row): _standing(row) for row in rows}
     number = 1 + (newest["id"] if newest is not None else 0)
     found = {key: value for watch in engine.watches.values() for key, value in _open(watch).items()}
     if found == wanted and engine.next_alert == number:
@@ -50,11 +52,16 @@ def _key(row: dict[str, Any]) -> Key:
     return row["rule"], int(SUBJECTS[row["subject_kind"]]), row["subject"]
 
 
+def _standing(row: dict[str, Any]) -> Open:
+    return row["id"], row["severity"], row["active"], row["parent"], row["held"]
+
+
 def _open(watch: Watch) -> dict[Key, Open]:
     code = watch.terms.rule.code
     return {
         (code, int(watch.kind[row]), int(watch.subject[row])): (
-            int(watch.alert[row]), int(watch.severity[row]), bool(watch.active[row]),
+            int(watch.alert[row]), int(watch.severity[row]), bool(watch.active[row]), int(watch.parent[row]),
+            bool(watch.held[row]),
         )
         for row in np.flatnonzero(watch.alert[: watch.size])
     }  # fmt: skip
@@ -73,7 +80,6 @@ def _take_over(watch: Watch, wanted: dict[Key, Open]) -> None:
     watch.touch(rows)
     for row in rows:
         key = (watch.terms.rule.code, int(watch.kind[row]), int(watch.subject[row]))
-        if key in wanted:
-            watch.alert[row], watch.severity[row], watch.active[row] = wanted[key]
-        elif watch.alert[row]:
-            watch.alert[row], watch.severity[row], watch.active[row] = 0, NO_SEVERITY, False
+        if key in wanted or watch.alert[row]:
+            for column, value in zip(_COLUMNS, wanted.get(key, _NOTHING), strict=True):
+                getattr(watch, column)[row] = value

@@ -1,5 +1,6 @@
 """Findings and acts become rows, set by set."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -17,6 +18,7 @@ from store.pool import Connection
 from store.queries import load
 
 SQL = load("alerts")
+log = logging.getLogger(__name__)
 SYSTEM = "system"
 
 
@@ -77,7 +79,7 @@ async def write(conn: Connection, changes: Changes) -> None:
     with translated():
         if before:
             await conn.execute(SQL["record_standing"], {"alerts": Jsonb(before)})
-        await conn.execute(
+        told = await conn.execute(
             SQL["record"],
             {
                 "raised": Jsonb([_row(changes.alerts[number]) for number in sorted(changes.fresh)]),
@@ -86,6 +88,8 @@ async def write(conn: Connection, changes: Changes) -> None:
                 "notes": Jsonb([_note(row) for row in changes.log if row.salt is not None]),
             },
         )
+        for row in await told.fetchall():
+            log.error("an alert with a cause that was used before", extra={"alert": row["id"], "rule": row["rule"]})
 
 
 def _row(alert: Alert) -> dict[str, Any]:

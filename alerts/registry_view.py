@@ -1,12 +1,15 @@
 """What the engine knows of the registry: columns by registry id, made from `registry` entries alone."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import time
 from typing import Any, ClassVar
 
 import numpy as np
 
 from alerts.findings import Subject
+from alerts.rule import FLAGS, POWERS, SITE_KINDS
+from alerts.schedule import Window
 from alerts.table import I8, I16, I32, I64, Bools, Fields, Journal, Rows, Table
 from devices.models import DEFAULT_TIMEZONE, DEVICE_KINDS
 
@@ -15,49 +18,71 @@ PLACE_KINDS = ("door", "room", "bed")
 _KIND = {name: n for n, name in enumerate(DEVICE_KINDS)}
 _ROLE = {name: n for n, name in enumerate(ROLE_NAMES)}
 _PLACE_KIND = {name: n for n, name in enumerate(PLACE_KINDS)}
+_POWER = {name: n for n, name in enumerate(POWERS)}
+SENSORS = ("door_sensor", "leak")  # devices that tell of a place, counted by place
+_SENSOR = np.array([SENSORS.index(name) if name in SENSORS else -1 for name in DEVICE_KINDS])
+NO_HOURS = -1
 _NONE = np.empty(0, np.intp)
 
 
 class Sites(Table):
-    """`residents` counts those present in the registry, `resident_sum` adds up their ids: of one, it is the id."""
+    """`residents` counts those present in the registry, `resident_sum` adds up their ids: of one, it is the id.
+
+    `flags` counts the residents of each flag, `sensors` the devices of each of SENSORS that stand at no place.
+    """
 
     FIELDS: ClassVar[Fields] = {
         "present": (np.bool_, False),
+        "kind": (np.int8, 0),
         "zone": (np.int16, 0),
         "residents": (np.int32, 0),
         "resident_sum": (np.int64, 0),
+        "flags": (np.int32, 0, len(FLAGS)),
+        "sensors": (np.int32, 0, len(SENSORS)),
     }
     present: Bools
+    kind: I8
     zone: I16
     residents: I32
     resident_sum: I64
+    flags: I32
+    sensors: I32
 
 
 class Places(Table):
-    """`sensors` counts the door sensors that watch the place."""
+    """`sensors` counts the devices of each of SENSORS that watch the place; `hours` numbers its schedule."""
 
     FIELDS: ClassVar[Fields] = {
         "present": (np.bool_, False),
         "site": (np.int32, 0),
         "kind": (np.int8, 0),
         "role": (np.int8, 0),
-        "sensors": (np.int32, 0),
+        "sealed": (np.bool_, False),
+        "hours": (np.int32, NO_HOURS),
+        "sensors": (np.int32, 0, len(SENSORS)),
     }
     present: Bools
     site: I32
     kind: I8
     role: I8
+    sealed: Bools
+    hours: I32
     sensors: I32
 
 
 class Residents(Table):
-    FIELDS: ClassVar[Fields] = {"present": (np.bool_, False), "site": (np.int32, 0)}
+    FIELDS: ClassVar[Fields] = {
+        "present": (np.bool_, False),
+        "site": (np.int32, 0),
+        "flags": (np.bool_, False, len(FLAGS)),
+    }
     present: Bools
     site: I32
+    flags: Bools
 
 
 class Devices(Table):
-    """`heartbeat` is in microseconds, 0 where none is expected."""
+    """`heartbeat` is in microseconds, 0 where none is expected; `power` indexes POWERS, -1 where it is not known."""
 
     FIELDS: ClassVar[Fields] = {
         "present": (np.bool_, False),
@@ -65,6 +90,7 @@ class Devices(Table):
         "kind": (np.int8, -1),
         "place": (np.int32, 0),
         "resident": (np.int32, 0),
+        "power": (np.int8, -1),
         "heartbeat": (np.int64, 0),
     }
     present: Bools
@@ -72,6 +98,7 @@ class Devices(Table):
     kind: I8
     place: I32
     resident: I32
+    power: I8
     heartbeat: I64
 
 
@@ -92,7 +119,10 @@ class RegistryView:
         self.journal = journal
         self.sites, self.places = Sites(journal), Places(journal)
         self.residents, self.devices = Residents(journal), Devices(journal)
-        self.zones = [DEFAULT_TIMEZONE]  # only ever grows: a name keeps its number
+        # These only ever grow: what has a number keeps it.
+        self.zones = [DEFAULT_TIMEZONE]
+        self.hours: list[tuple[Window, ...]] = []
+        self._hours_numbers: dict[tuple[Window, ...], int] = {}
 
     def apply(self, body: Mapping[str, Any]) -> Touched:
         """Take up one entry's `upsert` and `remove`."""
@@ -119,28 +149,47 @@ class RegistryView:
         )
 
     @staticmethod
-    def _open(table: Table, ids: Rows) -> None:
+    def _open(table: Sites | Places | Residents | Devices, ids: Rows) -> None:
         table.ensure(int(ids.max()) + 1)
         table.touch(ids)
 
     def _take_sites(self, documents: dict[int, Any], ids: Rows, touched: Touched) -> None:
         self._open(self.sites, ids)
-        known, zones = self.sites.present[ids], self.sites.zone[ids]
+        sites = self.sites
+        known, zones, kinds = sites.present[ids], sites.zone[ids], sites.kind[ids]
         for i in ids:
             document = documents.get(int(i))
-            self.sites.present[i] = document is not None
+            sites.present[i] = document is not None
             if document is not None:
-                self.sites.zone[i] = self._zone(document.get("timezone") or DEFAULT_TIMEZONE)
+                sites.zone[i] = self._zone(document.get("timezone") or DEFAULT_TIMEZONE)
+                sites.kind[i] = SITE_KINDS.index(document.get("kind") or SITE_KINDS[0])
         touched.sites = ids
-        moved = ids[known & (zones != self.sites.zone[ids])]
-        if len(moved):  # another time zone concerns all that is there
-            touched.places = np.flatnonzero(np.isin(self.places.site[: self.places.size], moved))
-            touched.devices = np.flatnonzero(np.isin(self.devices.site[: self.devices.size], moved))
+        self._touch_all_of(ids[known & ((zones != sites.zone[ids]) | (kinds != sites.kind[ids]))], touched)
+
+    def _touch_all_of(self, sites: Rows, touched: Touched) -> None:
+        """What changed of these sites concerns all that is there."""
+        if not len(sites):
+            return
+        places = np.flatnonzero(np.isin(self.places.site[: self.places.size], sites))
+        devices = np.flatnonzero(np.isin(self.devices.site[: self.devices.size], sites))
+        touched.sites = np.union1d(touched.sites, sites)
+        touched.places = np.union1d(touched.places, places)
+        touched.devices = np.union1d(touched.devices, devices)
 
     def _zone(self, name: str) -> int:
         if name not in self.zones:
             self.zones.append(name)
         return self.zones.index(name)
+
+    def _hours(self, texts: Sequence[str] | None) -> int:
+        """The number of a place's open hours; none at all is a schedule too."""
+        if texts is None:
+            return NO_HOURS
+        windows = tuple(_window(text) for text in texts)
+        if windows not in self._hours_numbers:
+            self._hours_numbers[windows] = len(self.hours)
+            self.hours.append(windows)
+        return self._hours_numbers[windows]
 
     def _take_places(self, documents: dict[int, Any], ids: Rows, touched: Touched) -> None:
         self._open(self.places, ids)
@@ -152,36 +201,43 @@ class RegistryView:
                 places.site[i] = document["site"]
                 places.kind[i] = _PLACE_KIND[document["kind"]]
                 places.role[i] = _ROLE[document.get("role") or ""]
+                places.sealed[i] = bool(document.get("sealed"))
+                places.hours[i] = self._hours(document.get("open_hours"))
         touched.places = np.union1d(touched.places, ids)
 
     def _take_residents(self, documents: dict[int, Any], ids: Rows, touched: Touched) -> None:
         self._open(self.residents, ids)
         residents = self.residents
+        where = {int(site) for site in residents.site[ids]} | {int(d["site"]) for d in documents.values()}
+        sites = np.array(sorted(where), np.intp)
+        self._open(self.sites, sites)
+        flagged = self.sites.flags[sites] > 0
         self._count_residents(ids, -1)
         for i in ids:
             document = documents.get(int(i))
             residents.present[i] = document is not None
             if document is not None:
                 residents.site[i] = document["site"]
+                residents.flags[i] = [flag in (document.get("flags") or ()) for flag in FLAGS]
         self._count_residents(ids, +1)
         touched.residents = ids
+        self._touch_all_of(sites[(flagged != (self.sites.flags[sites] > 0)).any(axis=1)], touched)
 
     def _count_residents(self, ids: Rows, sign: int) -> None:
         ids = ids[self.residents.present[ids]]
         if len(ids):
             sites = self.residents.site[ids].astype(np.intp)
-            self._open(self.sites, sites)
             np.add.at(self.sites.residents, sites, sign)
             np.add.at(self.sites.resident_sum, sites, sign * ids)
+            np.add.at(self.sites.flags, sites, sign * self.residents.flags[ids].astype(np.int32))
 
     def _take_devices(self, documents: dict[int, Any], ids: Rows, touched: Touched) -> None:
         self._open(self.devices, ids)
-        before = self._count_sensors(ids, -1)
+        self._count_sensors(ids, -1, touched)
         for i in ids:
             self._take_device(int(i), documents.get(int(i)))
-        after = self._count_sensors(ids, +1)
+        self._count_sensors(ids, +1, touched)
         touched.devices = np.union1d(touched.devices, ids)
-        touched.places = np.unique(np.concatenate([touched.places, before, after]))
 
     def _take_device(self, i: int, document: Any) -> None:
         devices = self.devices
@@ -191,20 +247,28 @@ class RegistryView:
             devices.kind[i] = _KIND[document["kind"]]
             devices.place[i] = document.get("place") or 0
             devices.resident[i] = document.get("resident") or 0
+            devices.power[i] = _POWER.get(document.get("power"), -1)
             devices.heartbeat[i] = document.get("heartbeat") or 0
 
-    def _count_sensors(self, ids: Rows, sign: int) -> Rows:
+    def _count_sensors(self, ids: Rows, sign: int, touched: Touched) -> None:
+        """Count devices that tell of a place, or of their site where they stand at none."""
         devices = self.devices
-        ids = ids[devices.present[ids] & (devices.kind[ids] == _KIND["door_sensor"]) & (devices.place[ids] > 0)]
-        places = devices.place[ids].astype(np.intp)
-        if len(places):
-            self._open(self.places, places)
-            np.add.at(self.places.sensors, places, sign)
-        return places
+        ids = ids[devices.present[ids] & (_SENSOR[devices.kind[ids]] >= 0)]
+        kinds, placed = _SENSOR[devices.kind[ids]], devices.place[ids] > 0
+        places, sites = devices.place[ids[placed]].astype(np.intp), devices.site[ids[~placed]].astype(np.intp)
+        for table, where, told in ((self.places, places, kinds[placed]), (self.sites, sites, kinds[~placed])):
+            if len(where):
+                self._open(table, where)
+                np.add.at(table.sensors, (where, told), sign)
+        touched.places, touched.sites = np.union1d(touched.places, places), np.union1d(touched.sites, sites)
 
-    def kinds(self, names: tuple[str, ...]) -> I8:
+    def kinds(self, names: Iterable[str]) -> I8:
         """The numbers of device kinds."""
         return np.array([_KIND[name] for name in names], np.int8)
+
+    def of_kinds(self, sites: Rows | I32, names: Iterable[str]) -> Bools:
+        """Which sites are of these kinds."""
+        return np.isin(self.sites.kind[sites], [SITE_KINDS.index(name) for name in names])
 
     def roles(self, names: frozenset[str]) -> I8:
         """The numbers of place roles."""
@@ -220,6 +284,21 @@ class RegistryView:
             return int(self.sites.resident_sum[site])
         return 0
 
+    def flagged(self, flag: str, kind: Subject, subjects: Rows, sites: Rows) -> Bools:
+        """Whether the resident, or for other subjects any resident of the site, has a flag."""
+        column = FLAGS.index(flag)
+        if kind is Subject.RESIDENT:
+            own: Bools = self.residents.flags[subjects, column]
+            return own
+        some: Bools = self.sites.flags[sites, column] > 0
+        return some
+
     def zone_of(self, sites: Rows) -> I16:
         """The number of each site's time zone in `zones`."""
         return self.sites.zone[sites]
+
+
+def _window(text: str) -> Window:
+    """`06:00-22:00`; the end of a day is the next one's beginning."""
+    start, _, end = text.partition("-")
+    return time.fromisoformat(start), time.fromisoformat("00:00" if end == "24:00" else end)

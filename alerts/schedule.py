@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from alerts.findings import NEVER
 from alerts.table import I32, I64
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,61 +41,90 @@ def _edge(day: date, at: time, zone: ZoneInfo, *, last: bool) -> int:
     return max(first, micros(local.replace(fold=1))) if last else first
 
 
-class Span:
-    """One daily window (or all that lies outside it) in one time zone, as alternating edges."""
+Window = tuple[time, time]
 
-    def __init__(self, zone: str, start: time, end: time, *, outside: bool) -> None:
-        self._zone, self._start, self._end, self._outside = _zone(zone), start, end, outside
-        self._low = self._high = 0  # days since the epoch that the edges cover
+
+class Span:
+    """Daily windows (or all that lies outside them) in one time zone, as alternating edges."""
+
+    def __init__(self, zone: str, windows: tuple[Window, ...], *, outside: bool) -> None:
+        self._zone, self._windows, self._outside = _zone(zone), windows, outside
+        self._covered: tuple[int, int] | None = None  # days since the epoch
         self._opens: I64 = np.empty(0, np.int64)
         self._shuts: I64 = np.empty(0, np.int64)
 
     def _cover(self, low: int, high: int) -> None:
         first, last = low // _DAY - 2, high // _DAY + 2
-        if self._low <= first and last <= self._high and len(self._opens):
-            return
-        spread = (self._low, self._high) if len(self._opens) else (first, last)
-        self._low, self._high = min(first, spread[0]) - _MARGIN, max(last, spread[1]) + _MARGIN
-        crosses = timedelta(days=int(self._end <= self._start))
-        days = [EPOCH.date() + timedelta(days=n) for n in range(self._low, self._high + 1)]
-        starts = np.array([_edge(d, self._start, self._zone, last=False) for d in days])
-        ends = np.array([_edge(d + crosses, self._end, self._zone, last=True) for d in days])
+        if self._covered is not None:
+            if self._covered[0] <= first and last <= self._covered[1]:
+                return
+            first, last = min(first, self._covered[0]), max(last, self._covered[1])
+        self._covered = first - _MARGIN, last + _MARGIN
+        days = [EPOCH.date() + timedelta(days=n) for n in range(self._covered[0], self._covered[1] + 1)]
+        starts, ends = _merged([edges for window in self._windows for edges in self._edges(days, window)])
         self._opens, self._shuts = (ends[:-1], starts[1:]) if self._outside else (starts, ends)
 
+    def _edges(self, days: list[date], window: Window) -> list[tuple[int, int]]:
+        start, end = window
+        crosses = timedelta(days=int(end <= start))
+        return [
+            (_edge(day, start, self._zone, last=False), _edge(day + crosses, end, self._zone, last=True))
+            for day in days
+        ]  # fmt: skip
+
     def first(self, moments: I64) -> I64:
-        """For each moment, itself where it lies in the window, else the next opening."""
+        """For each moment, itself where it lies in the window, else the next opening; NEVER where there is none."""
         if not len(moments):
             return moments
         self._cover(int(moments.min()), int(moments.max()))
+        if not len(self._opens):
+            return np.full(len(moments), NEVER, np.int64)
         i = np.searchsorted(self._opens, moments, side="right")
         return np.where(moments < self._shuts[i - 1], moments, self._opens[i])
 
     def first_one(self, moment_: int) -> int:
         """The same for one moment."""
         self._cover(moment_, moment_)
+        if not len(self._opens):
+            return NEVER
         i = int(self._opens.searchsorted(moment_, side="right"))
         return moment_ if moment_ < self._shuts[i - 1] else int(self._opens[i])
 
 
+def _merged(windows: list[tuple[int, int]]) -> tuple[I64, I64]:
+    """What windows cover together: those that touch become one."""
+    starts, ends = np.array(sorted(windows), np.int64).T
+    ends = np.maximum.accumulate(ends)
+    apart = starts[1:] > ends[:-1]
+    return starts[np.append(True, apart)], ends[np.append(apart, True)]
+
+
 @cache
-def _span(zone: str, start: time, end: time, outside: bool) -> Span:
+def _span(zone: str, windows: tuple[Window, ...], outside: bool) -> Span:
     """Edges are facts, the same for every engine."""
-    return Span(zone, start, end, outside=outside)
+    return Span(zone, windows, outside=outside)
 
 
 class Schedule:
     """The windows in use, numbered; what it holds is derived from its arguments alone."""
 
     def __init__(self) -> None:
-        self._numbers: dict[tuple[str, time, time, bool], int] = {}
+        self._numbers: dict[tuple[str, tuple[Window, ...], bool], int] = {}
         self._spans: list[Span] = []
 
     def span(self, zone: str, start: time, end: time, *, outside: bool) -> int:
         """The number of a window."""
-        key = (zone, start, end, outside)
+        return self._number(zone, ((start, end),), outside)
+
+    def off_hours(self, zone: str, windows: tuple[Window, ...]) -> int:
+        """The number of all that lies outside some windows; of none, that is always."""
+        return self._number(zone, windows, True) if windows else ALWAYS
+
+    def _number(self, zone: str, windows: tuple[Window, ...], outside: bool) -> int:
+        key = (zone, windows, outside)
         if key not in self._numbers:
             self._numbers[key] = len(self._spans)
-            self._spans.append(_span(zone, start, end, outside))
+            self._spans.append(_span(*key))
         return self._numbers[key]
 
     def first_one(self, span: int, moment_: int) -> int:

@@ -33,6 +33,8 @@ class Reason(StrEnum):
     BECAME_WORSE = "became_worse"
     CLEARED = "cleared"
     CLOSED_ITSELF = "closed_itself"
+    INHIBITED = "inhibited"
+    SURFACED = "surfaced"
     CLAIMED = "claimed"
     RELEASED = "released"
     NOTED = "noted"
@@ -63,7 +65,10 @@ REFUSALS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One alert as it stands; ids are the database's. `claimed_name` and `proposed["name"]` are principals' names."""
+    """One alert as it stands; ids are the database's. `claimed_name` and `proposed["name"]` are principals' names.
+
+    `parent` is the alert that explains this one, or did when it was last inhibited.
+    """
 
     id: int
     rule: str
@@ -95,6 +100,7 @@ class Alert:
     escalation_step: int = 0
     escalation_at: datetime | None = None
     snoozed_until: datetime | None = None
+    parent: int | None = None
 
     def __post_init__(self) -> None:
         for name in _TIMES:
@@ -159,7 +165,8 @@ def raised(finding: Finding) -> Decision:
     received = moment(finding.received_at)
     alert = Alert(
         id=finding.alert, rule=origin.rule, rule_version=finding.rule_version, severity=finding.severity,
-        severity_since=received, condition="active", handling="new", site=origin.site,
+        severity_since=received, condition="active",
+        handling="inhibited" if finding.parent else "new", parent=finding.parent or None, site=origin.site,
         subject_kind=origin.subject_kind.word, subject=origin.subject, resident=origin.resident or None,
         cause=origin.cause, raised_at=moment(finding.at), received_at=received,
         last_occurrence_at=moment(finding.at), occurrence_logged_at=received, flags=tuple(flag_names(finding.flags)),
@@ -200,7 +207,8 @@ def _worse(alert: Alert, finding: Finding) -> Decision:
     received = moment(finding.received_at)
     after = replace(alert, severity=finding.severity, rule_version=finding.rule_version)
     if finding.severity <= _NEEDS_OUTCOME:
-        after = _unheld(replace(after, severity_since=received, snoozed_until=None))
+        after = replace(after, severity_since=received, snoozed_until=None)
+        after = after if after.handling == "inhibited" else _unheld(after)
     return Decision(reason=Reason.BECAME_WORSE, alert=after, change=Change.SEVERITY)
 
 
@@ -214,12 +222,26 @@ def _closed_itself(alert: Alert, finding: Finding) -> Decision:
     return Decision(reason=Reason.CLOSED_ITSELF, alert=after, change=Change.CLOSED)
 
 
+def _inhibited(alert: Alert, finding: Finding) -> Decision:
+    """Another alert explains it: it is not shown on its own any more."""
+    after = replace(alert, handling="inhibited", parent=finding.parent, snoozed_until=None)
+    return Decision(reason=Reason.INHIBITED, alert=after, change=Change.INHIBITED)
+
+
+def _surfaced(alert: Alert, finding: Finding) -> Decision:
+    """What explained it has ended: it waits for an answer from now on."""
+    after = replace(alert, handling="new", severity_since=moment(finding.received_at))
+    return Decision(reason=Reason.SURFACED, alert=after, change=Change.SURFACED)
+
+
 _FOUND: Mapping[Change, Callable[[Alert, Finding], Decision]] = MappingProxyType(
     {
         Change.OCCURRENCE: _occurred,
         Change.SEVERITY: _worse,
         Change.CLEARED: _cleared,
         Change.CLOSED: _closed_itself,
+        Change.INHIBITED: _inhibited,
+        Change.SURFACED: _surfaced,
     }
 )
 

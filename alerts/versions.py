@@ -6,8 +6,9 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from alerts.catalogue import Rule, load_catalogue, parse_rule
+from alerts.catalogue import load_catalogue, parse_rule
 from alerts.overrides import Override, OverrideError, Problem, parse_overrides
+from alerts.rule import Rule
 from store.errors import translated
 from store.head import Head, InputEntry, append_input, lock_head, save_head
 from store.notify import notify

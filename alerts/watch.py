@@ -1,18 +1,18 @@
 """The watch of one rule: a row a subject, what it needs of its parameters, and what it last found."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.catalogue import Rule
 from alerts.findings import NEVER, NO_SEVERITY, Subject
 from alerts.moves import Kind, Move, When
 from alerts.overrides import Override
-from alerts.registry_view import RegistryView, Touched
-from alerts.schedule import ALWAYS, Schedule
+from alerts.registry_view import NO_HOURS, RegistryView, Touched
+from alerts.rule import POWERS, SITE_KINDS, Case, Rule
+from alerts.schedule import ALWAYS, Schedule, Window
 from alerts.table import I8, I16, I32, I64, Bools, Fields, Journal, Rows, Table
 from devices.columns import NO_TIME
 
@@ -48,7 +48,8 @@ class Watch(Table):
 
     `since` is when the condition began (NO_TIME: it does not hold), `due` when the next deadline falls,
     `fired` the worst severity that this condition has reached, `active` whether an alert said so.
-    `alert` and `severity` are those of the open alert, `muted` what a person closed while it was active.
+    `alert` and `severity` are those of the open alert, `muted` what a person closed while it was active, `held` whether
+    a person has claimed it, `parent` the alert that explains it while it is inhibited (0: none).
     Step k fires from `floor` or `since + after` on, whichever is later, within window `span`.
     """
 
@@ -59,6 +60,7 @@ class Watch(Table):
         "origin": (np.int64, 0), "flags": (np.int16, 0),
         "alert": (np.int64, 0), "severity": (np.int8, NO_SEVERITY), "active": (np.bool_, False),
         "muted": (np.int8, NO_SEVERITY), "mute_due": (np.int64, NEVER),
+        "parent": (np.int64, 0), "held": (np.bool_, False),
         "used_since": (np.int64, NO_TIME), "used_due": (np.int64, NO_TIME),
         "after": (np.int64, 0, MAX_STEPS), "grade": (np.int8, NO_SEVERITY, MAX_STEPS),
         "span": (np.int32, ALWAYS, MAX_STEPS), "floor": (np.int64, NO_TIME, MAX_STEPS),
@@ -79,6 +81,8 @@ class Watch(Table):
     active: Bools
     muted: I8
     mute_due: I64
+    parent: I64
+    held: Bools
     used_since: I64
     used_due: I64
     after: I64
@@ -99,6 +103,11 @@ class Watch(Table):
         rows = np.full(len(ids), -1, np.intp)
         rows[known] = index.row[ids[known]]
         return rows
+
+    def row_of(self, kind: int, subject: int) -> int:
+        """The same for one subject."""
+        index = self._index[Subject(kind)]
+        return int(index.row[subject]) if subject < index.size else -1
 
     def enlist(self, kind: Subject, ids: Rows, sites: Rows, places: Rows | None = None) -> Rows:
         """Rows for subjects that have none, in the order given, with the parameters in force."""
@@ -163,11 +172,14 @@ class Watch(Table):
         """Set parameters from definition and overrides; returns which steps of which rows changed."""
         before = (self.after[rows], self.grade[rows], self.span[rows], self.enabled[rows])
         self._set_default(rows)
+        for case in self.terms.rule.cases:
+            self._lay(rows[self._asked_for(rows, case)], case.values)
         for override in self.terms.overrides:
-            where = self._matching(rows, override)
-            self._lay(rows[where], override)
-            if "night.between" in override.values:
-                self._frame(rows[where], override.values["night.between"])
+            mine = rows[self._matching(rows, override)]
+            self._lay(mine, override.values)
+            if override.enabled is not None:
+                self.enabled[mine] = override.enabled
+        self._keep_hours(rows)
         changed: Bools = (before[0] != self.after[rows]) | (before[1] != self.grade[rows])
         changed |= (before[2] != self.span[rows]) | (before[3] != self.enabled[rows])[:, None]
         return changed
@@ -183,13 +195,38 @@ class Watch(Table):
                 self._frame(rows, step.between)
                 break
 
-    def _frame(self, rows: Rows, between: tuple[object, object]) -> None:
+    def _frame(self, rows: Rows, between: Window) -> None:
         """Give the steps their windows, in each site's own time."""
+        for zone, mine in self._by_zone(rows):
+            for k, step in enumerate(self.terms.rule.steps):
+                if step.between is not None:
+                    self.span[mine, k] = self.schedule.span(zone, *between, outside=step.outside)
+
+    def _by_zone(self, rows: Rows) -> Iterable[tuple[str, Rows]]:
         zones = self.view.zone_of(self.site[rows].astype(np.intp))
         for zone in np.unique(zones):
-            mine = rows[zones == zone]
-            for k, step in enumerate(self.terms.rule.steps):
-                self.span[mine, k] = self.schedule.span(self.view.zones[zone], *between, outside=step.outside)  # type: ignore[arg-type]
+            yield self.view.zones[zone], rows[zones == zone]
+
+    def _keep_hours(self, rows: Rows) -> None:
+        """A step of the hours in which a place is shut is there only where the place has hours."""
+        for k in (k for k, step in enumerate(self.terms.rule.steps) if step.off_hours):
+            hours = self.view.places.hours[self.place[rows]]
+            self.grade[rows[hours == NO_HOURS], k] = NO_SEVERITY
+            for number in np.unique(hours[hours != NO_HOURS]):
+                for zone, mine in self._by_zone(rows[hours == number]):
+                    self.span[mine, k] = self.schedule.off_hours(zone, self.view.hours[number])
+
+    def _asked_for(self, rows: Rows, case: Case) -> Bools:
+        """Which rows a case of the rule is about."""
+        sites, view = self.site[rows].astype(np.intp), self.view
+        asked = np.ones(len(rows), np.bool_)
+        if case.site is not None:
+            asked &= view.sites.kind[sites] == SITE_KINDS.index(case.site)
+        if case.power is not None:
+            asked &= view.devices.power[self.subject[rows]] == POWERS.index(case.power)
+        if case.flag is not None:
+            asked &= view.flagged(case.flag, self.terms.rule.subject, self.subject[rows].astype(np.intp), sites)
+        return asked
 
     def _matching(self, rows: Rows, override: Override) -> Bools:
         if override.layer == "all":
@@ -201,12 +238,15 @@ class Watch(Table):
         named: Bools = (self.kind[rows] == kind) & (self.subject[rows] == override.id)
         return named
 
-    def _lay(self, rows: Rows, override: Override) -> None:
-        if override.enabled is not None:
-            self.enabled[rows] = override.enabled
-        for key, column, k in _COLUMNS:
-            if key in override.values:
-                getattr(self, column)[rows, k] = override.values[key]
+    def _lay(self, rows: Rows, values: Mapping[str, Any]) -> None:
+        if not values or not len(rows):
+            return
+        for k, step in enumerate(self.terms.rule.steps):
+            for setting, column in (("after", self.after), ("severity", self.grade)):
+                if step.named(setting) in values:
+                    column[rows, k] = values[step.named(setting)]
+            if step.key and step.named("between") in values:
+                self._frame(rows, values[step.named("between")])
 
     def refit(self, rows: Rows, at: int) -> None:
         """Parameters may have changed: deadlines of what already lasts are judged anew, not before `at`."""
@@ -265,22 +305,16 @@ class Watch(Table):
 
     def fallen(self, watermark: int, position: int) -> list[Move]:
         """Deadlines up to a watermark: the one comparison of a tick."""
+        when = When(watermark, position)
         return [
-            replace(self.over(int(row), When(watermark, position)), kind=Kind.FIRE, at=int(self.due[row]))
+            self.over(int(row), when, kind=Kind.FIRE, at=int(self.due[row]))
             for row in np.flatnonzero(self.due[: self.size] <= watermark)
         ]
 
-    def over(self, row: int, when: When) -> Move:
-        """The condition ends."""
+    def over(self, row: int, when: When, *, kind: Kind = Kind.OVER, at: int | None = None) -> Move:
+        """The condition ends, or what else is told of it: at `at`, known at `when`."""
         return Move(
-            position=when.position, at=when.at, rule=self.terms.rule.code, subject_kind=int(self.kind[row]),
-            subject=int(self.subject[row]), kind=Kind.OVER, watch=self, row=row, received_at=when.at,
+            position=when.position, at=when.at if at is None else at, rule=self.terms.rule.code,
+            subject_kind=int(self.kind[row]), subject=int(self.subject[row]), kind=kind, watch=self, row=row,
+            received_at=when.at,
         )  # fmt: skip
-
-
-_COLUMNS = (
-    ("after", "after", 0),
-    ("severity", "grade", 0),
-    ("night.after", "after", 1),
-    ("night.severity", "grade", 1),
-)

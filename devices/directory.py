@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from psycopg import AsyncCursor
 from psycopg.rows import DictRow
 
-from devices.models import DEVICE_KINDS
+from devices.models import DEVICE_KINDS, POWERS
+from devices.silence import graces, intervals
 from store.errors import translated
 from store.pool import Connection
 from store.queries import load
@@ -17,6 +18,8 @@ SQL = load("devices")
 
 NO_DEVICE = 0  # the database numbers devices from 1
 _KIND_NUMBERS = {kind: number for number, kind in enumerate(DEVICE_KINDS)}
+_POWER_NUMBERS = {power: number for number, power in enumerate(POWERS)}
+NO_POWER = -1
 _PAGE = 100_000
 
 
@@ -24,7 +27,7 @@ class Directory:
     """Devices by `site/device`, their facts by device id; ids beyond the columns are not known yet.
 
     `site` and `gateway` hold ids (0: none), `kind` an index of DEVICE_KINDS (-1: not watched),
-    `heartbeat` microseconds (0: none expected).
+    `power` one of POWERS (-1: not known), `heartbeat` microseconds (0: none expected).
     """
 
     def __init__(self) -> None:
@@ -32,6 +35,7 @@ class Directory:
         self.site: NDArray[np.int32] = np.zeros(0, np.int32)
         self.kind: NDArray[np.int8] = np.zeros(0, np.int8)
         self.gateway: NDArray[np.int32] = np.zeros(0, np.int32)
+        self.power: NDArray[np.int8] = np.zeros(0, np.int8)
         self.heartbeat: NDArray[np.int64] = np.zeros(0, np.int64)
         self._site_code: dict[int, str] = {}
 
@@ -64,6 +68,7 @@ class Directory:
         self.site[ids] = sites
         self.kind[ids] = np.frombuffer(page["kinds"], ">i4") - 1  # SQL counts from 1
         self.gateway[ids] = np.frombuffer(page["gateways"], ">i4")
+        self.power[ids] = np.frombuffer(page["powers"], ">i4") - 1  # SQL counts from 1
         self.heartbeat[ids] = np.frombuffer(page["heartbeats"], ">i8")
         pairs = zip(sites.tolist(), _lines(page["codes"]), strict=True)
         names = [f"{self._site_code[site]}/{code}" for site, code in pairs]
@@ -89,6 +94,16 @@ class Directory:
         self._take([row | {"site_code": self._site_code[row["site"]]} for row in rows])
         self._forget(set(remove.get("device", ())))
 
+    @property
+    def interval(self) -> NDArray[np.int64]:
+        """Microseconds within which each device is expected to be heard, 0 where nothing is."""
+        return intervals(self.kind, self.heartbeat, self.power)
+
+    @property
+    def grace(self) -> NDArray[np.int64]:
+        """Microseconds after a stall of ours for which its silence is not believed."""
+        return graces(self.interval, self.heartbeat)
+
     def _take(self, rows: list[dict[str, Any]]) -> None:
         if not rows:
             return
@@ -97,6 +112,7 @@ class Directory:
         self.site[ids] = [row["site"] for row in rows]
         self.kind[ids] = [_KIND_NUMBERS[row["kind"]] for row in rows]
         self.gateway[ids] = [row["gateway"] or NO_DEVICE for row in rows]
+        self.power[ids] = [_POWER_NUMBERS.get(row.get("power") or "", NO_POWER) for row in rows]
         self.heartbeat[ids] = [row["heartbeat"] or 0 for row in rows]
         for row in rows:
             self._site_code[row["site"]] = row["site_code"]
@@ -110,6 +126,7 @@ class Directory:
         self.site = np.pad(self.site, (0, more))
         self.kind = np.pad(self.kind, (0, more), constant_values=-1)
         self.gateway = np.pad(self.gateway, (0, more))
+        self.power = np.pad(self.power, (0, more), constant_values=NO_POWER)
         self.heartbeat = np.pad(self.heartbeat, (0, more))
 
     def _forget(self, devices: set[int]) -> None:
@@ -122,7 +139,7 @@ class Directory:
 
 async def _pages(cursor: AsyncCursor[DictRow]) -> list[DictRow]:
     pages: list[DictRow] = []
-    params = {"after": 0, "limit": _PAGE, "kinds": list(DEVICE_KINDS)}
+    params = {"after": 0, "limit": _PAGE, "kinds": list(DEVICE_KINDS), "powers": list(POWERS)}
     while params["after"] is not None:
         await cursor.execute(SQL["directory_page"], params)
         pages += await cursor.fetchall()

@@ -31,6 +31,7 @@ Language = Literal["zh", "en"]
 
 # The order is the number of a kind in arrays; add at the end.
 DEVICE_KINDS: tuple[str, ...] = get_args(DeviceKind)
+POWERS: tuple[str, ...] = get_args(Power)
 
 CODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 FLAG = re.compile(r"[a-z][a-z0-9_]{0,63}")

@@ -48,7 +48,7 @@ async def take_over(conn: Connection, engine: Engine) -> Holding:
     decoder = Decoder(directory)
     decoder.numbers.update(await load_numbers(conn))
     await load_states(conn, liveness, lag_watch)
-    liveness.watch(directory.heartbeat)
+    liveness.watch(directory.interval, directory.grace)
     log.info("holding the partition", extra={"epoch": epoch, "position": position, "devices": len(directory)})
     return Holding(
         epoch=epoch,

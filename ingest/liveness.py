@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.codec import Heartbeat
+from devices.silence import BEATS
 from ingest.decode import Beaten, StatusWord
 from ingest.standing import Stall
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
-MISSED_BEATS = 3
 NEVER = 0
 NO_READING = -32_768
 
@@ -24,7 +24,8 @@ STATE_CODES: dict[State, int] = {"heard": OK, "suspect": SUSPECT, "offline": OFF
 
 _DTYPE = np.dtype(
     [
-        ("heartbeat", "i8"),  # microseconds between beats, 0 where none are expected
+        ("interval", "i8"),  # microseconds within which it should be heard, 0 where nothing is expected
+        ("grace", "i8"),  # for how long after a stall its silence is not believed
         ("last_seen", "i8"),
         ("counted_from", "i8"),  # the end of a stall that explains the silence before it
         ("changed_at", "i8"),  # since when the device is what `liveness` says
@@ -60,11 +61,15 @@ class Liveness:
         rows["battery"] = rows["rssi"] = NO_READING
         return rows
 
-    def watch(self, heartbeats: NDArray[np.int64]) -> None:
-        """Take over how often each device should beat; index is the device's number, 0 where it need not."""
-        self._grow(len(heartbeats))
-        self.rows["heartbeat"] = 0
-        self.rows["heartbeat"][: len(heartbeats)] = heartbeats
+    def watch(self, intervals: NDArray[np.int64], graces: NDArray[np.int64] | None = None) -> None:
+        """Take over how often each device should be heard; index is the device's number, 0 where it need not.
+
+        `graces`: how long after a stall its silence is not believed; three intervals where none are given.
+        """
+        self._grow(len(intervals))
+        for column, values in (("interval", intervals), ("grace", BEATS * intervals if graces is None else graces)):
+            self.rows[column] = 0
+            self.rows[column][: len(intervals)] = values
 
     def forget(self, devices: Sequence[int]) -> None:
         """Know nothing of removed devices: should they come back, they are silent only after they were heard."""
@@ -144,8 +149,8 @@ class Liveness:
     def _silent(self, now: int) -> list[Change]:
         rows = self.rows
         counted = np.maximum(rows["last_seen"], rows["counted_from"])
-        watched = (rows["heartbeat"] > 0) & (rows["last_seen"] != NEVER) & (rows["liveness"] <= OK)
-        silent = np.flatnonzero(watched & (now - counted > MISSED_BEATS * rows["heartbeat"]))
+        watched = (rows["interval"] > 0) & (rows["last_seen"] != NEVER) & (rows["liveness"] <= OK)
+        silent = np.flatnonzero(watched & (now - counted > BEATS * rows["interval"]))
         return [Change(int(device), "suspect", int(counted[device])) for device in silent]
 
     def _heard(self) -> list[Change]:
@@ -166,10 +171,12 @@ class Liveness:
             self.rows[word.device]["dirty"] = True
 
     def stalled(self, stall: Stall, *, unsaved: int = 0) -> None:
-        """Count a silence that the stall itself explains from the stall's end.
+        """Believe a silence that the stall itself explains only a grace after the stall; long ones do not start anew.
 
         `unsaved`: how much younger than its stored last_seen a device may have been (microseconds, after a start).
         """
         rows = self.rows
-        explained = rows["last_seen"] + MISSED_BEATS * rows["heartbeat"] + unsaved >= stall.begin
-        rows["counted_from"] = np.where(explained, np.maximum(rows["counted_from"], stall.end), rows["counted_from"])
+        patience = BEATS * rows["interval"]
+        explained = rows["last_seen"] + patience + unsaved >= stall.begin
+        counted = np.maximum(rows["counted_from"], stall.end + rows["grace"] - patience)
+        rows["counted_from"] = np.where(explained, counted, rows["counted_from"])

@@ -147,7 +147,8 @@ class Writer:
             self._registry_position = entry.position
         if registry:
             self._decoder.forget_routes()
-            self._liveness.watch(self._decoder.directory.heartbeat)
+            directory = self._decoder.directory
+            self._liveness.watch(directory.interval, directory.grace)
             if stretch.decoded.has_strangers:
                 stretch.decode_again(self._decoder)
         return control

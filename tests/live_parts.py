@@ -109,10 +109,10 @@ class Home:
 
 
 @asynccontextmanager
-async def open_home(pool: Pool) -> AsyncIterator[Home]:
+async def open_home(pool: Pool, registry: str = REGISTRY) -> AsyncIterator[Home]:
     """A home under watch."""
     async with pool.connection() as conn:
-        await import_registry(conn, REGISTRY, file="registry.toml", by="test", now=NOW)
+        await import_registry(conn, registry, file="registry.toml", by="test", now=NOW)
         rows = await (await conn.execute("SELECT code, id FROM device")).fetchall()
         engine = LiveEngine()
         await engine.bootstrap(conn)

@@ -16,29 +16,93 @@ from devices.columns import FLAG_STATELESS, NO_BOOT, NO_SEQ, NO_TIME
 from devices.types import EVENT_TYPES
 from store.head import InputEntry
 from tests.engine_parts import CAMERA, DOOR, HOME, MINUTE, SECOND_DOOR, SOS, at, columns, rules_entry
-from tests.reference import Found, Reference
+from tests.reference import Reference
+from tests.reference_parts import Found
 
 Entry = dict[str, Any]
 
 START = micros(at("21:30"))
+FIRE_EXIT, GARDEN, GATEWAY, GUARD, BED, LEAK, LOOSE_LEAK, SMOKE, SECOND_SMOKE = range(11, 20)
+HOURS = ["06:00-12:00", "11:00-22:00"]
+# A home, and an institution whose garden door has hours and whose fire exit is sealed.
+WORLD: dict[str, Any] = {
+    "site": [*HOME["site"], {"id": 2, "code": "c1", "kind": "institution", "street": "s", "timezone": "Asia/Shanghai"}],
+    "place": [
+        *HOME["place"],
+        {"id": 3, "site": 2, "code": "fire", "kind": "door", "role": "fire_exit", "sealed": True},
+        {"id": 4, "site": 2, "code": "garden", "kind": "door", "role": "exit", "open_hours": HOURS},
+        {"id": 5, "site": 1, "code": "bath", "kind": "room", "role": "bathroom"},
+    ],
+    "resident": [*HOME["resident"], {"id": 2, "site": 2, "code": "r2", "flags": []}],
+    "device": [
+        *HOME["device"],
+        {"id": FIRE_EXIT, "site": 2, "code": "mag-fire", "kind": "door_sensor", "place": 3},
+        {"id": GARDEN, "site": 2, "code": "mag-garden", "kind": "door_sensor", "place": 4},
+        {"id": GATEWAY, "site": 2, "code": "gw", "kind": "gateway", "place": None, "heartbeat": MINUTE},
+        {"id": GUARD, "site": 2, "code": "guard", "kind": "guard", "place": 4, "heartbeat": MINUTE},
+        {"id": BED, "site": 1, "code": "mat", "kind": "bed_sensor", "place": None, "power": "mains"},
+        {"id": LEAK, "site": 1, "code": "leak-1", "kind": "leak", "place": 5, "power": "battery"},
+        {"id": LOOSE_LEAK, "site": 1, "code": "leak-2", "kind": "leak", "place": None},
+        {"id": SMOKE, "site": 1, "code": "smoke-1", "kind": "smoke", "place": None},
+        {"id": SECOND_SMOKE, "site": 1, "code": "smoke-2", "kind": "smoke", "place": 5},
+    ],
+}  # fmt: skip
+ALL = {"scope": "*", "id": 0}
 OVERRIDES: tuple[tuple[str, list[dict[str, Any]]], ...] = (
     ("D-03", []),
-    ("D-03", [{"scope": "*", "id": 0, "set": {"after": "3min", "night.after": "1min"}}]),
+    ("D-03", [{**ALL, "set": {"after": "3min", "night.after": "1min"}}]),
     ("D-03", [{"scope": "place:h1/door-1", "id": 1, "set": {"severity": "P2"}, "enabled": True}]),
     ("D-03", [{"scope": "site:h1", "id": 1, "enabled": False}, {"scope": "place:h1/door-2", "id": 2, "enabled": True}]),
-    ("D-03", [{"scope": "*", "id": 0, "set": {"night.between": ["22:00", "05:00"], "night.severity": "P1"}}]),
+    ("D-03", [{**ALL, "set": {"night.between": ["22:00", "05:00"], "night.severity": "P1"}}]),
     ("H-04", []),
     ("H-04", [{"scope": "device:h1/cam-1", "id": CAMERA, "set": {"after": "2min", "severity": "P2"}}]),
+    ("D-06", []),
+    ("D-06", [{"scope": "place:c1/garden", "id": 4, "set": {"off_hours.after": "4min", "severity": "P3"}}]),
+    ("D-06", [{"scope": "site:c1", "id": 2, "enabled": False}]),
+    ("D-06", [{**ALL, "set": {"severity": "P4", "off_hours.severity": "P3", "after": "5min"}}]),
+    ("D-07", []),
+    ("D-07", [{**ALL, "set": {"after": "2min", "severity": "P3"}}]),
+    ("E-03", [{"scope": "site:h1", "id": 1, "set": {"severity": "P3"}}]),
+    ("H-01", [{**ALL, "set": {"after": "1min"}}]),
+    ("H-02", [{**ALL, "set": {"severity": "P2"}}]),
+    ("H-05", [{"scope": "device:c1/gw", "id": GATEWAY, "set": {"severity": "P4"}}]),
+    ("I-03", [{**ALL, "enabled": False}]),
+    ("I-03", []),
 )
-DEVICES = {d["id"]: d for d in HOME["device"]}
+DEVICES = {d["id"]: d for d in WORLD["device"]}
+# Removed where they are there, else registered.
+COMING_AND_GOING = (DOOR, SECOND_DOOR, CAMERA, FIRE_EXIT, GARDEN, LEAK, LOOSE_LEAK, SMOKE, BED, GUARD)
+CHANGES: tuple[dict[str, Any], ...] = (
+    {"resident": [{**WORLD["resident"][1], "flags": ["dementia"]}]},
+    {"resident": [{**WORLD["resident"][1], "flags": ["fall_risk"]}]},
+    {"place": [{**WORLD["place"][3], "open_hours": None}]},
+    {"place": [{**WORLD["place"][3], "open_hours": []}]},
+    {"place": [WORLD["place"][3]]},
+    {"place": [{**WORLD["place"][2], "sealed": False}]},
+    {"place": [WORLD["place"][2]]},
+    {"site": [{**WORLD["site"][1], "kind": "home"}]},
+    {"site": [WORLD["site"][1]]},
+    {"device": [{**DEVICES[BED], "power": "battery"}]},
+    {"device": [{**DEVICES[LEAK], "place": None}]},
+)
+SILENT = (CAMERA, GATEWAY, GUARD, BED, LEAK)
 EVENTS = (
     (DOOR, "door.opened"), (DOOR, "door.closed"), (SECOND_DOOR, "door.opened"), (SECOND_DOOR, "door.closed"),
     (SOS, "sos.pressed"), (CAMERA, "camera.offline"), (CAMERA, "camera.online"), (CAMERA, "camera.disabled"),
-    (DOOR, "battery.low"),
+    (DOOR, "battery.low"), (FIRE_EXIT, "door.opened"), (FIRE_EXIT, "door.opened"), (FIRE_EXIT, "door.closed"),
+    (GARDEN, "door.opened"), (GARDEN, "door.opened"), (GARDEN, "door.closed"), (LEAK, "leak.detected"),
+    (LEAK, "leak.cleared"), (LOOSE_LEAK, "leak.detected"), (LOOSE_LEAK, "leak.cleared"), (SMOKE, "smoke.detected"),
+    (SMOKE, "smoke.cleared"), (SECOND_SMOKE, "smoke.detected"), (SECOND_SMOKE, "smoke.cleared"),
+    (SECOND_SMOKE, "gas.detected"), (SECOND_SMOKE, "gas.cleared"), (GATEWAY, "tamper.detected"),
+    (GATEWAY, "tamper.cleared"), (DOOR, "tamper.detected"), (DOOR, "tamper.cleared"),
 )  # fmt: skip
 
-KINDS = ("event",) * 8 + ("watermark",) * 4 + ("closing", "closing", "rules", "registry", "device", "device", "stall")
-WAITS = (0, 0, 1, 3, 5, 10, 47, 200, 740)  # minutes until it
+KINDS = (
+    ("event",) * 10
+    + ("watermark",) * 4
+    + ("closing", "closing", "claim", "rules", "registry", "registry", "device", "device", "stall")
+)
+WAITS = (0, 0, 0, 1, 1, 3, 5, 10, 47, 200, 740)  # minutes until it
 LAGS = (0, 0, 0, 0, 1, 4, 12, 60)  # minutes that an event is late
 SORTS = ("timed", "timed", "timed", "counted", "skewed", "stateless")
 
@@ -74,7 +138,9 @@ def written(plan: Plan) -> Log:
     reference, entries, now = Reference(), list[Entry](), START
     for position, (rule, _) in enumerate(load_catalogue().items(), 1):
         entries.append({"kind": "rules", "position": position, "at": START, "body": rules_entry(rule)})
-    entries.append({"kind": "registry", "position": 4, "at": START, "body": {"upsert": HOME, "remove": {}}})
+    entries.append(
+        {"kind": "registry", "position": len(entries) + 1, "at": START, "body": {"upsert": WORLD, "remove": {}}}
+    )
     for first in entries:
         reference.feed(first)
     for kind, choice, wait, lag, sort in plan:
@@ -89,25 +155,34 @@ def written(plan: Plan) -> Log:
 
 def control(kind: str, choice: int, now: int, reference: Reference) -> Entry | None:
     body: dict[str, Any] = {}
-    if kind == "closing":
+    if kind in {"closing", "claim"}:
         found = reference.open_alerts()
         if not found:
             return None
         s = found[choice % len(found)]
-        body = {"alert": s.alert, "rule": s.rule, "subject_kind": s.kind, "subject": s.id, "severity": s.severity}
+        body = {"alert": s.alert, "rule": s.rule, "subject_kind": s.kind, "subject": s.id}
+        body |= {"severity": s.severity} if kind == "closing" else {"held": choice % 3 > 0}
     elif kind == "rules":
         rule, overrides = OVERRIDES[choice % len(OVERRIDES)]
         body = rules_entry(rule, choice + 2, overrides)
     elif kind == "registry":
-        device = [DOOR, SECOND_DOOR, CAMERA][choice % 3]
-        there = device in reference.registry["device"]
-        body = {"remove": {"device": [device]}} if there else {"upsert": {"device": [DEVICES[device]]}}
+        body = changed(choice, reference)
     elif kind == "device":
         state = ["suspect", "offline", "heard"][choice % 3]
-        body = {"device": CAMERA, "state": state, "since": now - 3 * MINUTE}
+        body = {"device": SILENT[choice % len(SILENT)], "state": state, "since": now - 3 * MINUTE}
     elif kind == "stall":
         body = {"from": now - 30 * MINUTE, "to": now}
     return {"kind": kind, "at": now, "body": body}
+
+
+def changed(choice: int, reference: Reference) -> Entry:
+    """A device comes or goes, or something else of the registry changes."""
+    n = choice % (len(COMING_AND_GOING) + len(CHANGES))
+    if n >= len(COMING_AND_GOING):
+        return {"upsert": CHANGES[n - len(COMING_AND_GOING)]}
+    device = COMING_AND_GOING[n]
+    there = device in reference.registry["device"]
+    return {"remove": {"device": [device]}} if there else {"upsert": {"device": [DEVICES[device]]}}
 
 
 def an_event(choice: int, now: int, lag: int, sort: str) -> Entry:
@@ -149,7 +224,7 @@ def told(findings: list[Finding]) -> list[Found]:
         (
             f.change, f.alert, f.at, f.received_at, f.severity, origins[f.alert].rule,
             (origins[f.alert].subject_kind.word, origins[f.alert].subject),
-            f.origin.cause if f.origin else None, f.event,
+            f.origin.cause if f.origin else None, f.event, f.parent,
         )
         for f in findings
     ]  # fmt: skip

@@ -5,142 +5,57 @@ device's own clock is believed), stateless (redelivered, with nothing to tell it
 Other kinds carry at and body as the input log does. Times are microseconds. `found` collects what came of it.
 """
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
-from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+from datetime import time
+from typing import Any
 
-SECOND = 1_000_000
-UNITS = {"s": SECOND, "min": 60 * SECOND, "h": 3600 * SECOND, "d": 86400 * SECOND}
-NOTHING = 9
-MUTE = 12 * UNITS["h"]
-KINDS = {"site": 0, "place": 1, "resident": 2, "device": 3}
-WIDTH = {"*": 0, "site": 1, "place": 2, "resident": 3, "device": 4}
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-# Change, alert, at, received, severity, rule, subject, cause, event.
-Found = tuple[str, int, int, int, int, str, tuple[str, int], str | None, int | None]
-
-
-def duration(text: str) -> int:
-    digits = "".join(c for c in text if c.isdigit())
-    return int(digits) * UNITS[text[len(digits) :]]
+from tests.reference_alerts import Alerts
+from tests.reference_parts import (
+    FAMILIES,
+    MUTE,
+    NOTHING,
+    STATES,
+    UNITS,
+    WIDTH,
+    Step,
+    Subject,
+    When,
+    duration,
+    hours,
+)
 
 
-def local(moment: int, zone: str) -> datetime:
-    return (EPOCH + timedelta(microseconds=moment)).astimezone(ZoneInfo(zone))
-
-
-def inside(moment: int, zone: str, between: tuple[time, time]) -> bool:
-    start, end = between
-    wall = local(moment, zone).time()
-    return start <= wall < end if start < end else wall >= start or wall < end
-
-
-def next_edge(moment: int, zone: str, edge: time) -> int:
-    day = local(moment, zone).date()
-    found = [datetime.combine(day + timedelta(days=n), edge, tzinfo=ZoneInfo(zone)) for n in (0, 1)]
-    return min(m for d in found if (m := (d - EPOCH) // timedelta(microseconds=1)) > moment)
-
-
-class When(NamedTuple):
-    """When something became true, and when and where in the log that was known."""
-
-    moment: int
-    received: int
-    position: int
-
-
-@dataclass(slots=True)
-class Step:
-    after: int
-    severity: int
-    between: tuple[time, time] | None = None
-    outside: bool = False
-    floor: int | None = None
-
-    def due(self, since: int, zone: str) -> int:
-        moment = max(since + self.after, self.floor if self.floor is not None else since)
-        if self.between is None or inside(moment, zone, self.between) != self.outside:
-            return moment
-        return next_edge(moment, zone, self.between[1 if self.outside else 0])
-
-    def terms(self) -> tuple[Any, ...]:
-        return self.after, self.severity, self.between, self.outside
-
-
-@dataclass(slots=True)
-class Subject:
-    """A subject under a rule: its parameters, its history, and its alerts."""
-
-    rule: str
-    kind: str
-    id: int
-    site: int
-    place: int = 0
-    steps: list[Step] = field(default_factory=list)
-    enabled: bool = True
-    present: bool = True
-    since: int | None = None
-    origin: int | None = None
-    reports: list[tuple[int, int, bool]] = field(default_factory=list)  # time, position, whether it begins
-    fired: int = NOTHING
-    active: bool = False
-    alert: int = 0
-    severity: int = NOTHING
-    muted: int | None = None
-    mute_due: int | None = None
-    causes: set[str] = field(default_factory=set)
-    newest_cause: dict[str, int] = field(default_factory=dict)
-    suspected: int | None = None
-    reported: int | None = None
-    off: bool = False
-    told: int | None = None
-
-    def order(self) -> tuple[str, int, int]:
-        return self.rule, KINDS[self.kind], self.id
-
-
-class Reference:
+class Reference(Alerts):
     """Feed it the log in order."""
 
     def __init__(self) -> None:
-        self.found: list[Found] = []
-        self.rules: dict[str, dict[str, Any]] = {}
+        super().__init__()
         self.overrides: dict[str, list[dict[str, Any]]] = {}
-        self.registry: dict[str, dict[int, dict[str, Any]]] = {k: {} for k in ("site", "place", "resident", "device")}
-        self.subjects: dict[tuple[str, str, int], Subject] = {}
+        self.ever: dict[int, dict[str, Any]] = {}  # devices, the removed ones too
         self.counters: dict[int, tuple[str, int, int]] = {}  # device -> boot, seq, time
-        self.alerts = 0
 
     def feed(self, entry: dict[str, Any]) -> None:
         """Take in one entry."""
         getattr(self, "_" + entry["kind"])(entry)
 
-    def open_alerts(self) -> list[Subject]:
-        return sorted((s for s in self.subjects.values() if s.alert), key=lambda s: s.alert)
-
     # ------------------------------------------------------------ events
     def _event(self, e: dict[str, Any]) -> None:
-        device = self.registry["device"].get(e["device"])
+        device = self.ever.get(e["device"])
         late = self._late(e)
         if device is None:
             return
-        if e["type"] == "sos.pressed":
-            self._pressed(e, device)
-        elif e["stateless"]:
-            return
-        elif e["type"] in {"door.opened", "door.closed"} and device["place"]:
-            subject = self.subjects.get(("D-03", "place", device["place"]))
-            if subject and subject.present:
-                self._door(subject, e, late)
-        elif e["type"].startswith("camera.") and not late:
-            subject = self.subjects.get(("H-04", "device", e["device"]))
-            if subject and subject.present:
-                self._camera(subject, e)
+        for code in self._rules_of("event"):
+            self._tells(code, e, device, late)
+        if not e["stateless"]:
+            self._state(e, device, late)
+            camera = self.subjects.get(("H-04", "device", e["device"]))
+            if e["type"].startswith("camera.") and not late and camera and camera.present:
+                self._camera(camera, e)
+
+    def _rules_of(self, primitive: str) -> list[str]:
+        return sorted(code for code, rule in self.rules.items() if rule["primitive"] == primitive)
 
     def _late(self, e: dict[str, Any]) -> bool:
-        if "seq" not in e or e["type"].partition(".")[0] not in {"door", "camera"}:
+        if "seq" not in e or e["type"].partition(".")[0] not in FAMILIES or e["device"] not in self.ever:
             return False
         boot, seq, moment = self.counters.get(e["device"], (None, 0, 0))
         if boot == e["boot"] and e["seq"] < seq and (not e["timed"] or e["effective"] <= moment):
@@ -148,42 +63,117 @@ class Reference:
         self.counters[e["device"]] = (e["boot"], e["seq"], e["effective"])
         return False
 
-    def _pressed(self, e: dict[str, Any], device: dict[str, Any]) -> None:
+    def _tells(self, code: str, e: dict[str, Any], device: dict[str, Any], late: bool) -> None:
+        rule = self.rules[code]
+        if e["type"] not in [*rule["on"], *rule.get("ends", [])]:
+            return
         resident = device.get("resident") or 0
-        kind, number = ("resident", resident) if resident in self.registry["resident"] else ("site", device["site"])
-        subject = self.subjects.get(("S-01", kind, number))
-        if subject is None:
-            subject = self.subjects["S-01", kind, number] = Subject("S-01", kind, number, device["site"])
-            self._fit(subject, None)
-        subject.active = True
+        personal = rule["subject"] == "resident" and resident in self.registry["resident"]
+        subject = self._subject(code, *(("resident", resident) if personal else ("site", device["site"])), device)
         when = When(e["effective"], e["received"], e["position"])
-        if subject.alert:
-            self._tell("occurrence", subject, when, event=e["position"])
-        else:
-            self._raise(subject, 1, f"event:{e['position']}", when, e["position"])
+        if e["type"] in rule["on"]:
+            if rule.get("ends"):
+                subject.lasting[e["device"]] = max(e["effective"], subject.lasting.get(e["device"], e["effective"]))
+            self._happened(subject, when, e["position"])
+            return
+        since = subject.lasting.get(e["device"])
+        if since is not None and not late and e["effective"] >= since and not e["stateless"]:
+            self._no_longer(subject, {e["device"]}, when)
 
-    def _door(self, s: Subject, e: dict[str, Any], late: bool) -> None:
-        newest = max((t for t, _, _ in s.reports), default=None)
-        if late and (newest is None or e["effective"] >= newest):
-            return
-        begins = e["type"] == "door.opened"
-        ended = max((t for t, _, b in s.reports if not b), default=None)
-        if ended is not None and e["effective"] < ended:
-            return
-        if begins:
-            s.reports.append((e["effective"], e["position"], True))
+    def _subject(self, code: str, kind: str, number: int, device: dict[str, Any]) -> Subject:
+        key = (code, kind, number)
+        if key not in self.subjects:
+            self.subjects[key] = Subject(code, kind, number, device["site"])
+            place = {"place": number, "device": device["place"] or 0}
+            self.subjects[key].place = place.get(kind, 0)
+            self._fit(self.subjects[key], None)
+        return self.subjects[key]
+
+    def _happened(self, s: Subject, when: When, position: int) -> None:
+        s.active = True
+        if s.alert:
+            self._tell("occurrence", s, when, event=position)
+            self._stand_together(s, when)
         else:
-            self._shut(s, e)
-        opens = sorted(((t, p) for t, p, b in s.reports if b), key=lambda r: r[0])
-        s.since, s.origin = opens[0] if opens else (None, None)
+            self._raise(s, int(self.rules[s.rule]["severity"][1]), f"event:{position}", when, position)
+
+    def _no_longer(self, s: Subject, devices: set[int], when: When) -> None:
+        s.lasting = {d: at for d, at in s.lasting.items() if d not in devices}
+        if not s.lasting:
+            if s.alert and s.active:
+                self._tell("cleared", s, when)
+            s.active = False
+
+    def _state(self, e: dict[str, Any], device: dict[str, Any], late: bool) -> None:
+        """A state begins or ends, for every rule that watches it."""
+        ending = []
+        for code in self._rules_of("held"):
+            begins, ends, _ = STATES[self.rules[code]["state"]]
+            s = self._spoken_for(code, e, device) if e["type"] in {begins, ends} else None
+            if s is None or not self._is_news(s, e, late):
+                continue
+            if e["type"] == begins:
+                s.reports.append((e["effective"], e["position"], True))
+                self._begin(s)
+            elif s.since is not None and s.since <= e["effective"]:
+                ending.append(s)
+            else:
+                self._shut(s, e)
+        self._finish(ending, e)
+
+    def _spoken_for(self, code: str, e: dict[str, Any], device: dict[str, Any]) -> Subject | None:
+        rule = self.rules[code]
+        if rule["state"] == "tampered":
+            key = ("device", e["device"])
+        elif device["place"]:
+            key = ("place", device["place"])
+        elif "otherwise" in rule:
+            key = ("site", device["site"])
+        else:
+            return None
+        if (code, *key) not in self.subjects and (rule["state"] == "open" or not self._wanted(code, *key)):
+            return None
+        s = self._subject(code, *key, self._located(*key, device))
+        return s if s.present else None
+
+    def _located(self, kind: str, number: int, device: dict[str, Any]) -> dict[str, Any]:
+        site = self.registry["place"][number]["site"] if kind == "place" else device["site"]
+        return {**device, "site": site}
+
+    def _is_news(self, s: Subject, e: dict[str, Any], late: bool) -> bool:
+        newest = max((t for t, _, _ in s.reports), default=None)
+        ended = max((t for t, _, b in s.reports if not b), default=None)
+        if late and (newest is None or e["effective"] >= newest):
+            return False
+        return ended is None or e["effective"] >= ended
+
+    def _begin(self, s: Subject) -> None:
+        begins = sorted(((t, p) for t, p, b in s.reports if b), key=lambda r: r[0])
+        s.since, s.origin = begins[0] if begins else (None, None)
+
+    def _finish(self, ending: list[Subject], e: dict[str, Any]) -> None:
+        """What fell due before the end, of all rules in the order of due, each rule's end at its place."""
+        left = {s.order(): s for s in ending}
+        while left:
+            steps = []
+            for order, s in left.items():
+                due = self._next(s)
+                steps.append(
+                    (due, order, 0) if due is not None and due <= e["effective"] else (e["effective"], order, 2)
+                )
+            moment, order, what = min(steps)
+            when = When(moment, e["received"], e["position"])
+            if what == 0:
+                self._fire(left[order], when)
+            else:
+                self._over(left[order], when)
+                self._shut(left.pop(order), e)
 
     def _shut(self, s: Subject, e: dict[str, Any]) -> None:
         end = e["effective"]
-        if s.since is not None and s.since <= end:
-            self._run(s, end, e["received"], e["position"])
-            self._over(s, When(end, e["received"], e["position"]))
         s.reports = [r for r in s.reports if r[0] > end and r[2]]
         s.reports.append((end, e["position"], False))
+        self._begin(s)
 
     def _camera(self, s: Subject, e: dict[str, Any]) -> None:
         if s.told is not None and e["effective"] < s.told:
@@ -212,35 +202,51 @@ class Reference:
 
     # ------------------------------------------------------------ control
     def _device(self, e: dict[str, Any]) -> None:
-        s = self.subjects.get(("H-04", "device", e["body"]["device"]))
-        if s is None or not s.present:
-            return
-        if e["body"]["state"] == "heard":
-            s.suspected = None
-        elif s.suspected is None:
-            s.suspected = min(e["body"]["since"], e["at"])
-        self._judge(s, e["at"])
+        for code in self._rules_of("silent"):
+            s = self.subjects.get((code, "device", e["body"]["device"]))
+            if s is None or not s.present:
+                continue
+            if e["body"]["state"] == "heard":
+                s.suspected = None
+            elif s.suspected is None:
+                s.suspected = min(e["body"]["since"], e["at"])
+            self._judge(s, e["at"])
 
     def _stall(self, e: dict[str, Any]) -> None:
         start, end = e["body"]["from"], e["body"]["to"]
         for s in self.subjects.values():
-            if s.rule != "H-04" or s.suspected is None or s.reported is not None or s.fired != NOTHING:
+            silent = self.rules[s.rule]["primitive"] == "silent"
+            if not silent or s.suspected is None or s.reported is not None or s.fired != NOTHING:
                 continue
             due = self._next(s)
             if due is not None and due > start:
                 for step in s.steps:
-                    step.floor = max(step.floor or 0, end + 3 * self.registry["device"][s.id]["heartbeat"])
+                    step.floor = max(step.floor or 0, end + self._grace(self.ever[s.id]))
 
-    def _closing(self, e: dict[str, Any]) -> None:
+    @staticmethod
+    def _grace(device: dict[str, Any]) -> int:
+        if device.get("heartbeat"):
+            return 3 * int(device["heartbeat"])
+        return 0 if device["kind"] in {"camera", "gateway", "guard"} else 9 * UNITS["min"]
+
+    def _acted(self, e: dict[str, Any]) -> Subject | None:
         body = e["body"]
         s = self.subjects.get((body["rule"], body["subject_kind"], body["subject"]))
-        if s is None or s.alert != body["alert"]:
+        return s if s is not None and s.alert == body["alert"] else None
+
+    def _claim(self, e: dict[str, Any]) -> None:
+        if s := self._acted(e):
+            s.held, s.parent = e["body"]["held"], 0
+
+    def _closing(self, e: dict[str, Any]) -> None:
+        s = self._acted(e)
+        if s is None:
             return
-        if s.rule == "S-01":
+        if self.rules[s.rule]["primitive"] == "event":
             s.active = False
         elif s.active:
             s.muted, s.mute_due = s.severity, e["at"] + MUTE
-        s.alert, s.severity = 0, NOTHING
+        self._ended(s, When(e["at"], e["at"], e["position"]))
 
     def _watermark(self, e: dict[str, Any]) -> None:
         while due := [
@@ -257,38 +263,79 @@ class Reference:
         for s in mine:
             self._fit(s, e["at"])
             if not s.enabled:
-                self._over(s, When(e["at"], e["at"], 0))
-        self._staff(e["at"])
+                self._over(s, When(e["at"], e["at"], e["position"]))
+        self._staff(e, [body["rule"]])
 
     def _registry(self, e: dict[str, Any]) -> None:
         for kind, known in self.registry.items():
             for document in e["body"].get("upsert", {}).get(kind, []):
                 known[document["id"]] = document
+                if kind == "device":
+                    self.ever[document["id"]] = document
             for number in e["body"].get("remove", {}).get(kind, []):
                 known.pop(number, None)
-        self._staff(e["at"])
+        self._staff(e, sorted(self.rules))
 
-    def _staff(self, at: int) -> None:
-        devices = self.registry["device"]
-        doors = {d["place"] for d in devices.values() if d["kind"] == "door_sensor" and d["place"]}
-        wanted = {("D-03", "place", p): p for p in doors if self.registry["place"].get(p, {}).get("kind") == "door"}
-        wanted |= {("H-04", "device", n): d["place"] or 0 for n, d in devices.items() if d["kind"] == "camera"}
-        wanted = {key: place for key, place in wanted.items() if key[0] in self.rules}
+    def _staff(self, e: dict[str, Any], rules: list[str]) -> None:
+        """Who is watched now; what is not any more, is over."""
+        when = When(e["at"], e["at"], e["position"])
         for key, s in sorted(self.subjects.items(), key=lambda i: i[1].order()):
-            if s.rule != "S-01" and s.present and key not in wanted:
-                self._over(s, When(at, at, 0))
-                s.present, s.since, s.reports = False, None, []
-                s.suspected = s.reported = s.told = None
-                s.off = False
-        for key, place in wanted.items():
-            site = devices[key[2]]["site"] if key[1] == "device" else self.registry["place"][key[2]]["site"]
-            if key not in self.subjects:
-                self.subjects[key] = Subject(*key, site)
-                self.subjects[key].place = place
-                self._fit(self.subjects[key], None)
-            s = self.subjects[key]
-            s.present, s.place = True, place
-            self._fit(s, at)
+            if key[0] not in rules:
+                continue
+            if self.rules[s.rule]["primitive"] == "event":
+                if gone := {d for d in s.lasting if d not in self.registry["device"]}:
+                    self._no_longer(s, gone, when)
+            elif not self._wanted(*key):
+                self._unwatch(s, when)
+        for key in self._watched(rules):
+            kind, number = key[1:]
+            document = self.registry[kind][number]
+            s = self._subject(*key, {"place": None, "site": number, **document})
+            s.present = True
+            s.place = {"place": number, "device": document.get("place") or 0}.get(kind, 0)
+            self._fit(s, e["at"])
+
+    def _unwatch(self, s: Subject, when: When) -> None:
+        if s.present:
+            self._over(s, when)
+            s.present, s.since, s.reports = False, None, []
+            s.suspected = s.reported = s.told = None
+            s.off = False
+
+    def _watched(self, rules: list[str]) -> list[tuple[str, str, int]]:
+        """Doors and silent devices from the first, other subjects once they were told of."""
+        wanted = []
+        for code in rules:
+            rule = self.rules[code]
+            if rule["primitive"] == "silent" or rule.get("state") == "open":
+                known = [(code, rule["subject"], n) for n in self.registry[rule["subject"]]]
+            else:
+                known = [key for key in self.subjects if key[0] == code and rule["primitive"] == "held"]
+            wanted += [key for key in known if self._wanted(*key)]
+        return wanted
+
+    def _wanted(self, code: str, kind: str, number: int) -> bool:
+        rule, document = self.rules[code], self.registry[kind].get(number)
+        if document is None:
+            return False
+        site = document.get("site", number)
+        if "sites" in rule and self.registry["site"][site]["kind"] not in rule["sites"]:
+            return False
+        if rule["primitive"] == "silent":
+            return document["kind"] in rule["kinds"]
+        return rule["state"] == "tampered" or self._has_sensor(rule, kind, number, document)
+
+    def _has_sensor(self, rule: dict[str, Any], kind: str, number: int, document: dict[str, Any]) -> bool:
+        tells = [d for d in self.registry["device"].values() if d["kind"] == STATES[rule["state"]][2]]
+        if kind == "site":
+            return any(d["site"] == number and not d["place"] for d in tells)
+        if rule["state"] == "open" and not (
+            document["kind"] == "door"
+            and (not rule.get("sealed") or document.get("sealed"))
+            and ("roles" not in rule or document["role"] in rule["roles"])
+        ):
+            return False
+        return any(d["place"] == number for d in tells)
 
     # ------------------------------------------------------------ parameters
     def _fit(self, s: Subject, at: int | None) -> None:
@@ -302,7 +349,11 @@ class Reference:
     def _steps(self, s: Subject) -> tuple[list[Step], bool]:
         rule, enabled = self.rules[s.rule], True
         values: dict[str, Any] = {k: rule[k] for k in ("after", "severity") if k in rule}
-        values |= {f"night.{k}": v for k, v in rule.get("night", {}).items()}
+        for table in ("night", "off_hours"):
+            values |= {f"{table}.{k}": v for k, v in rule.get(table, {}).items()}
+        for case in rule.get("when", []):
+            if self._is_case(case, s):
+                values |= case["set"]
         for override in self.overrides[s.rule]:
             layer = override["scope"].partition(":")[0]
             mine = {"*": 0, "site": s.site, "place": s.place, s.kind: s.id}.get(layer)
@@ -315,68 +366,23 @@ class Reference:
             steps[0].between, steps[0].outside = (time.fromisoformat(start), time.fromisoformat(end)), True
             night = duration(values["night.after"]), int(values["night.severity"][1])
             steps.append(Step(*night, between=steps[0].between))
+        if "off_hours" in rule:
+            steps.append(self._off_hours(s, values))
         return steps, enabled
 
-    # ------------------------------------------------------------ alerts
-    def _zone(self, s: Subject) -> str:
-        return str(self.registry["site"][s.site]["timezone"])
+    def _off_hours(self, s: Subject, values: dict[str, Any]) -> Step:
+        step = Step(duration(values["off_hours.after"]), int(values["off_hours.severity"][1]))
+        given = self.registry["place"].get(s.id, {}).get("open_hours")
+        if given is None:
+            step.severity = NOTHING
+        else:
+            step.windows = [hours(text) for text in given]
+        return step
 
-    def _next(self, s: Subject) -> int | None:
-        """The next deadline of the condition that holds."""
-        if s.since is None or not s.present or not s.enabled:
-            return None
-        due = [step.due(s.since, self._zone(s)) for step in s.steps if step.severity < s.fired]
-        return min([*due, *([s.mute_due] if s.mute_due is not None else [])], default=None)
-
-    def _run(self, s: Subject, end: int, received: int, position: int) -> None:
-        while (due := self._next(s)) is not None and due <= end:
-            self._fire(s, When(due, received, position))
-
-    def _fire(self, s: Subject, when: When) -> None:
-        assert s.since is not None
-        moment = when.moment
-        worst = min((p.severity for p in s.steps if p.due(s.since, self._zone(s)) <= moment), default=NOTHING)
-        if worst < s.fired:
-            s.fired = worst
-            if s.alert:
-                if not s.active:
-                    self._tell("occurrence", s, when, event=s.origin)
-                if worst < s.severity:
-                    s.severity = worst
-                    self._tell("severity", s, when)
-            elif s.muted is None or worst < s.muted:
-                self._raise(s, worst, self._cause(s, when, muted=s.muted is not None), when, s.origin)
-            s.active = True
-        if s.mute_due is not None and s.mute_due <= moment:
-            s.mute_due = None
-            self._raise(s, s.fired, self._cause(s, when, muted=True), when, s.origin)
-
-    @staticmethod
-    def _cause(s: Subject, when: When, *, muted: bool) -> str:
-        for word, number in ((("since", s.since),) if not muted else ()) + (("due", when.moment),):
-            assert number is not None
-            if number > s.newest_cause.get(word, -(2**62)):
-                s.newest_cause[word] = number
-                return f"{word}:{number}"
-        return f"due:{when.moment}@{when.position}"
-
-    def _raise(self, s: Subject, severity: int, cause: str, when: When, event: int | None) -> None:
-        self.alerts += 1
-        assert cause not in s.causes, "a cause is unique for ever"
-        s.causes.add(cause)
-        s.alert, s.severity, s.muted, s.mute_due = self.alerts, severity, None, None
-        self._tell("raised", s, when, cause=cause, event=event)
-
-    def _over(self, s: Subject, when: When) -> None:
-        if s.fired == NOTHING:
-            return
-        if s.alert and s.active:
-            self._tell("cleared", s, when)
-            if s.severity > 2:
-                self._tell("closed", s, when)
-                s.alert, s.severity = 0, NOTHING
-        s.active, s.fired, s.muted, s.mute_due = False, NOTHING, None, None
-
-    def _tell(self, change: str, s: Subject, when: When, cause: str | None = None, event: int | None = None) -> None:
-        about = (s.kind, s.id)
-        self.found.append((change, s.alert, when.moment, when.received, s.severity, s.rule, about, cause, event))
+    def _is_case(self, case: dict[str, Any], s: Subject) -> bool:
+        residents = [r for r in self.registry["resident"].values() if r["site"] == s.site]
+        return (
+            case.get("site", self.registry["site"][s.site]["kind"]) == self.registry["site"][s.site]["kind"]
+            and ("power" not in case or self.ever[s.id].get("power") == case["power"])
+            and ("flag" not in case or any(case["flag"] in r["flags"] for r in residents))
+        )

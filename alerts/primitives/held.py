@@ -13,10 +13,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.catalogue import HeldState
 from alerts.findings import NEVER, NO_SEVERITY, Subject
 from alerts.moves import Kind, Move, Run, When
-from alerts.registry_view import PLACE_KINDS, RegistryView, Touched
+from alerts.registry_view import PLACE_KINDS, SENSORS, RegistryView, Touched
+from alerts.rule import HeldState
 from alerts.schedule import Schedule
 from alerts.table import I64, Bools, Fields, Journal, Rows
 from alerts.watch import Located, Terms, Watch
@@ -64,14 +64,51 @@ class HeldWatch(Watch):
 
     # ------------------------------------------------------------ subjects
     def sync(self, touched: Touched, when: When) -> list[Move]:
-        """Doors with a working sensor, of the roles asked for."""
-        ids, places = touched.places, self.view.places
-        if not len(ids):
-            return []
-        wanted = places.present[ids] & (places.sensors[ids] > 0) & (places.kind[ids] == PLACE_KINDS.index("door"))
-        if self.terms.rule.roles:
-            wanted &= np.isin(places.role[ids], self.view.roles(self.terms.rule.roles))
-        return self.staff(Subject.PLACE, wanted, Located(ids, places.site[ids].astype(np.intp), ids), when)
+        """Doors with a working sensor are watched from the first; all else once it was told of."""
+        moves: list[Move] = []
+        changed = {Subject.SITE: touched.sites, Subject.PLACE: touched.places, Subject.DEVICE: touched.devices}
+        for kind in (self._state.subject, self.terms.rule.otherwise):
+            if kind is None:
+                continue
+            ids = changed[kind]
+            known = ids if self._eager else ids[self.rows_of(kind, ids) >= 0]
+            if len(known):
+                moves += self.staff(kind, self._wanted(kind, known), self._located(kind, known), when)
+        return moves
+
+    @property
+    def _eager(self) -> bool:
+        return self._state.device == "door_sensor"
+
+    def _located(self, kind: Subject, ids: Rows) -> Located:
+        if kind is Subject.SITE:
+            return Located(ids, ids, np.zeros_like(ids))
+        if kind is Subject.PLACE:
+            return Located(ids, self.view.places.site[ids].astype(np.intp), ids)
+        devices = self.view.devices
+        return Located(ids, devices.site[ids].astype(np.intp), devices.place[ids].astype(np.intp))
+
+    def _wanted(self, kind: Subject, ids: Rows) -> Bools:
+        """Which of these are there, and are what the rule asks for."""
+        if self._state.device is None:
+            wanted: Bools = self.view.devices.present[ids].copy()
+        else:
+            table = self.view.sites if kind is Subject.SITE else self.view.places
+            wanted = table.present[ids] & (table.sensors[ids, SENSORS.index(self._state.device)] > 0)
+        if kind is Subject.PLACE and self._eager:
+            wanted &= self._doors(ids)
+        if self.terms.rule.sites:
+            wanted &= self.view.of_kinds(self._located(kind, ids).sites, self.terms.rule.sites)
+        return wanted
+
+    def _doors(self, ids: Rows) -> Bools:
+        rule, places = self.terms.rule, self.view.places
+        doors: Bools = places.kind[ids] == PLACE_KINDS.index("door")
+        if rule.roles:
+            doors &= np.isin(places.role[ids], self.view.roles(rule.roles))
+        if rule.sealed:
+            doors &= places.sealed[ids]
+        return doors
 
     def forget(self, rows: Rows) -> None:
         """The state of these subjects is unknown."""
@@ -100,7 +137,9 @@ class HeldWatch(Watch):
         devices = events["device"][where].astype(np.intp)
         known = devices < self.view.devices.size
         where, devices = where[known], devices[known]
-        rows = self.rows_of(Subject.PLACE, self.view.devices.place[devices].astype(np.intp))
+        if not len(devices):
+            return None
+        rows = self._rows_of_tellers(devices)
         known = rows >= 0
         known[known] = self.present[rows[known]]
         if not known.any():
@@ -108,6 +147,28 @@ class HeldWatch(Watch):
         where, rows = where[known], rows[known]
         order = np.argsort(rows, kind="stable")
         return _batch(rows[order], events[where[order]], late[where[order]], state.begins)
+
+    def _rows_of_tellers(self, devices: Rows) -> Rows:
+        """The row that each device speaks for, -1 for none."""
+        if self._state.subject is Subject.DEVICE:
+            return self._rows_told_of(Subject.DEVICE, devices)
+        places = self.view.devices.place[devices].astype(np.intp)
+        if self.terms.rule.otherwise is None:
+            return self._rows_told_of(Subject.PLACE, places)
+        rows, placed = np.full(len(devices), -1, np.intp), places > 0
+        rows[placed] = self._rows_told_of(Subject.PLACE, places[placed])
+        rows[~placed] = self._rows_told_of(Subject.SITE, self.view.devices.site[devices[~placed]].astype(np.intp))
+        return rows
+
+    def _rows_told_of(self, kind: Subject, ids: Rows) -> Rows:
+        rows = self.rows_of(kind, ids)
+        if self._eager or not (rows < 0).any():
+            return rows
+        fresh = np.unique(ids[rows < 0])
+        fresh = fresh[self._wanted(kind, fresh)]
+        if len(fresh):
+            self.enlist(kind, *self._located(kind, fresh))
+        return self.rows_of(kind, ids)
 
     def _out_of_order(self, batch: _Batch) -> Bools:
         before = np.empty_like(batch.at)

@@ -16,10 +16,10 @@ from alerts.registry_view import Touched
 from alerts.table import I64, Bools, Fields, Rows
 from alerts.watch import Located, Watch
 from devices.columns import FLAG_STATELESS, NO_TIME
+from devices.silence import graces, intervals
 from devices.types import EVENT_TYPES
 
 ONLINE, OFFLINE, DISABLED = (EVENT_TYPES[f"camera.{state}"] for state in ("online", "offline", "disabled"))
-BEATS = 3  # how many heartbeats a silence must outlast that a stall of ours may explain
 
 
 class SilentWatch(Watch):
@@ -40,6 +40,8 @@ class SilentWatch(Watch):
         if not len(ids):
             return []
         wanted = devices.present[ids] & np.isin(devices.kind[ids], self.view.kinds(self.terms.rule.kinds))
+        if self.terms.rule.sites:
+            wanted &= self.view.of_kinds(devices.site[ids], self.terms.rule.sites)
         located = Located(ids, devices.site[ids].astype(np.intp), devices.place[ids].astype(np.intp))
         return self.staff(Subject.DEVICE, wanted, located, when)
 
@@ -52,6 +54,8 @@ class SilentWatch(Watch):
     # ------------------------------------------------------------ pass 1
     def feed(self, events: NDArray[np.void], late: Bools) -> list[Move]:
         """Pass 1: reports that change nothing are set aside by columns; the few others are taken one by one."""
+        if "camera" not in self.terms.rule.kinds:  # only cameras tell of themselves
+            return []
         kind = events["type"]
         told = (kind >= ONLINE) & (kind <= DISABLED) & ((events["flags"] & FLAG_STATELESS) == 0)
         where = np.flatnonzero(told & ~late)
@@ -88,11 +92,10 @@ class SilentWatch(Watch):
 
     def tell(self, body: dict[str, Any], when: When) -> list[Move]:
         """A `device` entry of the log."""
-        rows = self.rows_of(Subject.DEVICE, np.array([int(body["device"])], np.intp))
-        row = int(rows[0])
+        row = self.row_of(Subject.DEVICE, int(body["device"]))
         if row < 0 or not self.present[row]:
             return []
-        self.touch(rows)
+        self.touch(np.array([row], np.intp))
         if body["state"] == "heard":
             self.suspected[row] = NO_TIME
         elif self.suspected[row] == NO_TIME:
@@ -113,13 +116,18 @@ class SilentWatch(Watch):
         return []
 
     def stalled(self, start: int, end: int) -> None:
-        """Between these moments nobody listened: what fell due meanwhile waits for three heartbeats more."""
+        """Between these moments nobody listened: what fell due meanwhile waits a little longer."""
         size = self.size
         explained = (self.suspected[:size] != NO_TIME) & (self.reported[:size] == NO_TIME)
         waiting = explained & (self.fired[:size] == NO_SEVERITY) & (self.due[:size] > start) & (self.due[:size] < NEVER)
         rows = np.flatnonzero(waiting)
         if len(rows):
             self.touch(rows)
-            grace = end + BEATS * self.view.devices.heartbeat[self.subject[rows]]
+            grace = end + self._graces(self.subject[rows].astype(np.intp))
             self.floor[rows] = np.maximum(self.floor[rows], grace[:, None])
             self.due[rows] = self.next_due(rows)
+
+    def _graces(self, ids: Rows) -> I64:
+        devices = self.view.devices
+        beats = devices.heartbeat[ids]
+        return graces(intervals(devices.kind[ids], beats, devices.power[ids]), beats)

@@ -16,7 +16,7 @@ SELECT log_id FROM head WHERE partition = 'main'
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY
 
 -- name: open_alerts
--- The queue: severity, time left of the response target (nobody waits for a response to what is held), risk.
+-- The queue, without what others explain unless that is asked for: severity, time left of the response target (nobody waits for a response to what is held), risk.
 WITH queue AS (
     SELECT t.*,
            CASE t.handling WHEN 'new' THEN greatest(0, extract(epoch FROM t.severity_since - %(now)s)::bigint
@@ -24,6 +24,7 @@ WITH queue AS (
                            ELSE 4000000000 END AS time_left
       FROM alert_told t
      WHERE t.handling <> 'closed'
+       AND (t.handling <> 'inhibited' OR 'inhibited' = ANY(%(handling)s::text[]))
        AND (%(whole)s OR t.street = ANY(%(streets)s) OR t.site = ANY(%(sites)s) OR t.resident = ANY(%(residents)s))
        AND (%(handling)s::text[] IS NULL OR t.handling = ANY(%(handling)s))
        AND (%(condition)s::text IS NULL OR t.condition = %(condition)s)

@@ -12,7 +12,9 @@ SELECT position FROM head WHERE partition = 'main'
 
 -- name: open_of_engine
 -- What is open, as the engine knows it.
-SELECT id, rule, site, subject_kind, subject, severity, condition FROM alert WHERE handling <> 'closed'
+SELECT id, rule, site, subject_kind, subject, severity, condition = 'active' AS active,
+       CASE handling WHEN 'inhibited' THEN parent ELSE 0 END AS parent, claimed_by IS NOT NULL AS held
+  FROM alert WHERE handling <> 'closed'
 
 -- name: newest_alert
 -- The last number that was given.

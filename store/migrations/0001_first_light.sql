@@ -18,7 +18,8 @@ INSERT INTO head (partition) VALUES ('main');
 -- Every input of the engine that is no event. Positions are shared with event.position.
 CREATE TABLE input_log (
     position    bigint PRIMARY KEY,
-    kind        text NOT NULL CHECK (kind IN ('registry', 'rules', 'closing', 'window', 'stall', 'device', 'watermark')),
+    kind        text NOT NULL
+        CHECK (kind IN ('registry', 'rules', 'closing', 'claim', 'window', 'stall', 'device', 'watermark')),
     at          timestamptz NOT NULL,
     body        jsonb NOT NULL
 );
@@ -244,7 +245,7 @@ CREATE TABLE alert (
     occurrences    integer NOT NULL DEFAULT 1,
     last_occurrence_at timestamptz NOT NULL,
     occurrence_logged_at timestamptz NOT NULL,
-    parent         bigint REFERENCES alert,
+    parent         bigint REFERENCES alert DEFERRABLE INITIALLY DEFERRED, -- which explains it, or did when inhibited
     flags          text[] NOT NULL DEFAULT '{}',
     escalation_step integer NOT NULL DEFAULT 0,
     escalation_at  timestamptz,

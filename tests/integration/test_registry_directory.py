@@ -52,6 +52,8 @@ async def test_loading_in_pages(conn: Connection, monkeypatch: pytest.MonkeyPatc
     paged = await loaded(conn)
     assert paged.id_of == whole.id_of
     assert (paged.heartbeat[: whole.size] == whole.heartbeat).all()
+    assert (paged.power[: whole.size] == whole.power).all()
+    assert (paged.interval[: whole.size] == whole.interval).all()
 
 
 async def test_loading_nothing(pool: Pool) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from alerts.catalogue import CatalogueError, load_catalogue
+from alerts.catalogue import load_catalogue
+from alerts.rule_reader import CatalogueError
 from devices.durations import MINUTE
 
 RULE = """
@@ -16,20 +17,75 @@ after = "10min"
 severity = "P3"
 night = { between = ["23:00", "06:00"], after = "5min", severity = "P2" }
 clear = { state = "closed" }
+off_hours = { after = "0s", severity = "P2" }
+sites = ["institution"]
+advice = { zh = ["一", "二"], en = ["one", "two"] }
+[[rule.when]]
+flag = "dementia"
+set = { severity = "P1", "off_hours.after" = "1min" }
+"""
+OTHERS = """
+[[rule]]
+code = "H-05"
+name = { zh = "防拆", en = "Tamper" }
+primitive = "held"
+subject = "device"
+state = "tampered"
+after = "0s"
+severity = "P3"
+clear = { state = "restored" }
+advice = { zh = ["一", "二"], en = ["one", "two"] }
+[[rule.when]]
+power = "mains"
+set = { severity = "P2" }
+[[rule]]
+code = "H-02"
+name = { zh = "离线", en = "Offline" }
+primitive = "silent"
+subject = "device"
+kinds = ["leak"]
+after = "1s"
+severity = "P3"
+clear = "heard"
+advice = { zh = ["一", "二"], en = ["one", "two"] }
+[[rule]]
+code = "E-01"
+name = { zh = "烟", en = "Smoke" }
+primitive = "event"
+subject = "site"
+on = ["smoke.detected"]
+ends = ["smoke.cleared"]
+severity = "P1"
+clear = "person"
+never_suppressed = true
+advice = { zh = ["一", "二"], en = ["one", "two"] }
+[[rule]]
+code = "E-03"
+name = { zh = "水", en = "Flood" }
+primitive = "held"
+subject = "place"
+otherwise = "site"
+state = "wet"
+after = "60s"
+severity = "P2"
+clear = { state = "dry" }
 advice = { zh = ["一", "二"], en = ["one", "two"] }
 """
 
 
 def test_the_shipped_catalogue() -> None:
-    """It holds the first rules, with names and two to five steps of advice in both languages."""
+    """It holds the rules, with names and two to five steps of advice in both languages."""
     rules = load_catalogue()
-    assert list(rules) == ["S-01", "D-03", "H-04"]
+    assert list(rules) == [
+        "S-01", "D-03", "H-04", "E-01", "E-02", "E-03", "D-06", "D-07", "H-01", "H-02", "H-05", "I-03",
+    ]  # fmt: skip
     for rule in rules.values():
         assert set(rule.name) == set(rule.advice) == {"zh", "en"}
         assert len(rule.advice["zh"]) == len(rule.advice["en"])
     assert [(s.after // MINUTE, s.severity, s.outside) for s in rules["D-03"].steps] == [(10, 3, True), (5, 2, False)]
     assert rules["S-01"].never_suppressed
-    assert not rules["S-01"].settable
+    assert {code for code, rule in rules.items() if not rule.settable} == {"S-01", "E-01", "E-02"}
+    assert {code for code, rule in rules.items() if rule.inhibits} == {"D-06", "D-07"}
 
 
 @pytest.mark.parametrize(
@@ -37,7 +93,6 @@ def test_the_shipped_catalogue() -> None:
     [
         ('after = "10min"\n', 'after = "10 minutes"\n', "after"),
         ('after = "10min"\n', "after = 600\n", "after"),
-        ('after = "10min"\n', 'after = "0s"\n', "after"),
         ('after = "10min"\n', "", "after"),
         ('after = "10min"\n', 'after = "10min"\nafterwards = "1h"\n', "afterwards"),
         ('severity = "P3"', 'severity = "P0"', "severity"),
@@ -61,6 +116,23 @@ def test_the_shipped_catalogue() -> None:
         ('state = "open"', 'state = "open"\nroles = ["window"]', "roles"),
         ('state = "open"', 'state = "open"\nroles = []', "roles"),
         ('subject = "place"', 'subject = "place"\nnever_suppressed = "yes"', "never_suppressed"),
+        ('off_hours = { after = "0s", ', "off_hours = { ", "off_hours.after"),
+        ('off_hours = { after = "0s"', 'off_hours = { between = ["1", "2"], after = "0s"', "off_hours.between"),
+        ('sites = ["institution"]', 'sites = ["hotel"]', "sites"),
+        ('sites = ["institution"]', "sealed = 1", "sealed"),
+        ('sites = ["institution"]', 'otherwise = "site"', "otherwise"),
+        ('sites = ["institution"]', 'ends = ["door.closed"]', "ends"),
+        ('sites = ["institution"]', 'inhibits = ["D-03"]', "inhibits"),
+        ('sites = ["institution"]', 'inhibits = ["D-99"]', "inhibits"),
+        ('sites = ["institution"]', 'inhibits = "D-99"', "inhibits"),
+        ('flag = "dementia"', 'flag = "deaf"', "when.0.flag"),
+        ('flag = "dementia"', 'power = "mains"', "when.0.power"),
+        ('flag = "dementia"', 'colour = "red"', "when.0.colour"),
+        ('flag = "dementia"\n', "", "when.0"),
+        ('set = { severity = "P1", "off_hours.after" = "1min" }', "set = {}", "when.0.set"),
+        ('set = { severity = "P1", "off_hours.after" = "1min" }', "set = 3", "when.0.set"),
+        ('set = { severity = "P1"', 'set = { severity = "P7"', "when.0.set.severity"),
+        ('set = { severity = "P1"', 'set = { off_hours = "1min"', "when.0.set.off_hours"),
         ("[[rule]]", "[[rules]]", "rules"),
         (RULE, RULE + RULE, "code"),
     ],
@@ -72,6 +144,45 @@ def test_what_is_wrong_is_named(old: str, new: str, key: str) -> None:
         load_catalogue(RULE.replace(old, new, 1), file="mine.toml")
     assert error.value.key == key
     assert str(error.value).startswith("mine.toml: rule ")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('state = "tampered"\n', 'state = "tampered"\nroles = ["exit"]\n', "roles"),
+        ('state = "tampered"\n', 'state = "tampered"\noff_hours = { after = "0s", severity = "P2" }\n', "off_hours"),
+        ('subject = "device"\nstate', 'subject = "place"\nstate', "subject"),
+        ('state = "restored"', 'state = "closed"', "clear"),
+        ('power = "mains"', 'power = "solar"', "when.0.power"),
+        ('after = "1s"', 'after = "0s"', "after"),
+        ('kinds = ["leak"]', 'kinds = ["leek"]', "kinds"),
+        ('ends = ["smoke.cleared"]', 'ends = ["smoke.detected"]', "ends"),
+        ('ends = ["smoke.cleared"]', "ends = []", "ends"),
+        ('subject = "site"', 'subject = "place"', "subject"),
+        ('otherwise = "site"', 'otherwise = "device"', "otherwise"),
+        ('state = "wet"', 'state = "wet"\nsealed = true', "sealed"),
+        ('state = "wet"', 'state = "wet"\ninhibits = ["E-01"]', "inhibits"),
+        ('state = "wet"', 'state = "wet"\ninhibits = ["H-05"]', "inhibits"),
+    ],
+)
+def test_what_is_wrong_with_other_kinds_of_rules_is_named(old: str, new: str, key: str) -> None:
+    """Keys of one primitive or state are none of another's; nobody inhibits what is never suppressed."""
+    assert old in OTHERS
+    load_catalogue(OTHERS)
+    with pytest.raises(CatalogueError) as error:
+        load_catalogue(OTHERS.replace(old, new, 1), file="mine.toml")
+    assert error.value.key == key
+
+
+def test_who_inhibits_is_not_inhibited() -> None:
+    """One level of inhibition: a chain is refused."""
+    flood = OTHERS[OTHERS.rindex("[[rule]]") :]
+    chain = "".join(
+        flood.replace("E-03", f"E-{n}").replace('state = "wet"', f'state = "wet"\ninhibits = ["E-{n + 1}"]')
+        for n in (10, 11)
+    )
+    with pytest.raises(CatalogueError, match="one level"):
+        load_catalogue(chain + flood.replace("E-03", "E-12"))
 
 
 def test_what_is_no_toml_is_said_so() -> None:

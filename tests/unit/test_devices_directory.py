@@ -46,6 +46,24 @@ def test_a_removed_device_is_unknown() -> None:
     assert len(directory) == 0
 
 
+def test_what_is_expected_of_a_device() -> None:
+    """Its own beats, else what its power allows; nothing of who is gone or tells of itself."""
+    directory = Directory()
+    directory.apply(
+        entry(
+            device(1, "gw", kind="gateway", heartbeat=60_000_000),
+            device(2, "pir", kind="motion", power="mains"),
+            device(3, "mag", kind="door_sensor", power="battery"),
+            device(4, "cam", power="mains"),
+        )
+    )
+    minute = 60_000_000
+    assert directory.interval[1:5].tolist() == [minute, 3 * minute, 8 * 60 * minute, 0]
+    assert directory.grace[1:5].tolist() == [3 * minute, 9 * minute, 9 * minute, 0]
+    directory.apply({"remove": {"device": [3]}})
+    assert directory.interval[3] == 0
+
+
 def test_a_hundred_thousand_devices() -> None:
     """Devices come in by columns, not one by one."""
     directory = Directory()

@@ -72,6 +72,23 @@ def without_mutes(log: Log, dice: random.Random) -> list[Finding]:
     return found
 
 
+def without_claims(log: Log, dice: random.Random) -> list[Finding]:
+    """The engine is not told who is at what."""
+    return sound(Log([e for e in log.entries if e["kind"] != "claim"], log.found), dice)
+
+
+def without_parents(log: Log, dice: random.Random) -> list[Finding]:
+    """What explains an alert is forgotten: nothing surfaces."""
+    engine, found = Engine(), list[Finding]()
+    for entry in log.entries:
+        found += engine.apply(*split([entry]))
+        engine.adopt()
+        for watch in engine.watches.values():
+            watch.parent[:] = 0
+    del dice
+    return found
+
+
 class OneStep(HeldWatch):
     """Fires all its steps when the first falls due."""
 
@@ -97,7 +114,18 @@ def differs(feed: Callable[[Log, random.Random], list[Finding]], seed: int) -> b
         return True
 
 
-@pytest.mark.parametrize("fault", [reordered, without_a_watermark, adopted_before_commit, without_mutes, steps_as_one])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        reordered,
+        without_a_watermark,
+        adopted_before_commit,
+        without_mutes,
+        steps_as_one,
+        without_claims,
+        without_parents,
+    ],
+)
 def test_a_planted_fault_is_found(fault: Callable[[Log, random.Random], list[Finding]]) -> None:
     """Some log among the first shows the fault, and the same logs are right without it."""
     seed = next((n for n in range(TRIES) if differs(fault, n)), None)

@@ -1,9 +1,13 @@
 """Silence found by one scan, told once, explained by stalls."""
 
+import time
+
 import numpy as np
 import pytest
 
 from devices.codec import Heartbeat
+from devices.models import DEVICE_KINDS, POWERS
+from devices.silence import graces, intervals
 from ingest.decode import Beaten, StatusWord
 from ingest.liveness import HOUR, SECOND, Change, Liveness
 from ingest.standing import Stall
@@ -94,3 +98,56 @@ def test_devices_registered_later_get_rows(liveness: Liveness) -> None:
     liveness.watch(np.full(6_000, BEAT, np.int64))
     found = {change.device for change in _scan(liveness, NOW + 4 * BEAT)}
     assert found == {CAMERA, DOOR, 5_000}
+
+
+def _of(*devices: tuple[str, int, str]) -> Liveness:
+    kinds = np.array([-1, *(DEVICE_KINDS.index(kind) for kind, _, _ in devices)], np.int8)
+    beats = np.array([0, *(beat for _, beat, _ in devices)], np.int64)
+    powers = np.array([-1, *(POWERS.index(power) if power else -1 for *_, power in devices)], np.int8)
+    made, every = Liveness(), intervals(kinds, beats, powers)
+    made.watch(every, graces(every, beats))
+    made.touch([(n, NOW) for n in range(1, len(devices) + 1)])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("device", "patience"),
+    [
+        (("motion", 0, "mains"), 9 * 60 * SECOND),
+        (("door_sensor", 0, "battery"), 24 * HOUR),
+        (("sos_button", 0, ""), 24 * HOUR),
+        (("door_sensor", 20 * SECOND, "battery"), 60 * SECOND),
+        (("camera", BEAT, "mains"), 3 * BEAT),
+    ],
+)
+def test_who_does_not_beat_is_judged_by_its_power(device: tuple[str, int, str], patience: int) -> None:
+    """Suspect after three intervals of what is expected of it, since it was last heard."""
+    liveness = _of(device)
+    assert _scan(liveness, NOW + patience) == []
+    assert _scan(liveness, NOW + patience + 1) == [Change(1, "suspect", NOW)]
+
+
+def test_a_camera_without_beats_is_never_suspect() -> None:
+    """It is registered so, and tells of itself by events."""
+    assert _scan(_of(("camera", 0, "mains")), NOW + 100 * HOUR) == []
+
+
+def test_a_stall_does_not_restart_what_is_silent_for_long() -> None:
+    """After it there are nine minutes to be heard; a day's silence is not counted anew."""
+    liveness = _of(("door_sensor", 0, "battery"), ("motion", 0, "mains"))
+    stall = Stall(NOW + 23 * HOUR, NOW + 25 * HOUR)
+    liveness.stalled(stall)
+    grace = 9 * 60 * SECOND
+    assert {change.device for change in _scan(liveness, stall.end + grace)} == {2}
+    assert {change.device for change in _scan(liveness, stall.end + grace + 1)} == {1, 2}
+
+
+def test_a_million_devices_are_one_comparison() -> None:
+    """A scan without findings stays a matter of milliseconds."""
+    size = 1_000_000
+    liveness = Liveness()
+    liveness.watch(np.full(size, 8 * HOUR, np.int64))
+    liveness.rows["last_seen"][:size] = NOW
+    begun = time.perf_counter()
+    assert _scan(liveness, NOW + HOUR) == []
+    assert time.perf_counter() - begun < 0.5

@@ -1,0 +1,168 @@
+"""What a rule is: its definition as values, and how each setting is written."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import time
+from typing import Any
+
+from alerts.findings import Subject
+from devices.durations import SECOND, BadDuration, parse_duration
+from devices.types import EVENT_TYPES
+
+_LOCAL_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
+SEVERITIES: Mapping[str, int] = {"P1": 1, "P2": 2, "P3": 3, "P4": 4}
+SITE_KINDS = ("home", "institution")
+POWERS = ("mains", "battery")
+FLAGS = ("dementia", "fall_risk", "lives_alone")  # of residents, that a case may ask for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldState:
+    """A state that lasts: what begins it, what ends it, and whom it is about.
+
+    `device` is the kind that tells of it, None where every device may; `over` is what the state's end is called.
+    """
+
+    begins: int
+    ends: int
+    subject: Subject
+    device: str | None
+    over: str
+
+
+STATES: Mapping[str, HeldState] = {
+    "open": HeldState(
+        begins=EVENT_TYPES["door.opened"], ends=EVENT_TYPES["door.closed"], subject=Subject.PLACE,
+        device="door_sensor", over="closed",
+    ),
+    "wet": HeldState(
+        begins=EVENT_TYPES["leak.detected"], ends=EVENT_TYPES["leak.cleared"], subject=Subject.PLACE,
+        device="leak", over="dry",
+    ),
+    "tampered": HeldState(
+        begins=EVENT_TYPES["tamper.detected"], ends=EVENT_TYPES["tamper.cleared"], subject=Subject.DEVICE,
+        device=None, over="restored",
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """From `after` microseconds on, within a daily window of local time (or outside it), it is this severe.
+
+    `key` is the table that sets it, empty for the rule's own; `off_hours`: only outside the place's open hours.
+    """
+
+    after: int
+    severity: int
+    key: str = ""
+    between: tuple[time, time] | None = None
+    outside: bool = False
+    off_hours: bool = False
+
+    def named(self, setting: str) -> str:
+        """The key under which one of its settings is set."""
+        return f"{self.key}.{setting}" if self.key else setting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What the rule sets otherwise for some subjects: all that is asked for must hold; later cases overrule earlier.
+
+    `site` and `power` are kinds; `flag` is that of the resident, or of any resident of the site.
+    """
+
+    site: str | None = None
+    flag: str | None = None
+    power: str | None = None
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule of the catalogue. `document` is what it was read from."""
+
+    code: str
+    name: dict[str, str]
+    advice: dict[str, list[str]]
+    primitive: str
+    subject: Subject
+    steps: tuple[Step, ...]
+    person_clears: bool = False
+    never_suppressed: bool = False
+    inhibits: tuple[str, ...] = ()
+    cases: tuple[Case, ...] = ()
+    on: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
+    state: HeldState | None = None
+    otherwise: Subject | None = None
+    roles: frozenset[str] = frozenset()
+    sealed: bool = False
+    sites: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    document: dict[str, Any]
+
+    @property
+    def settable(self) -> frozenset[str]:
+        """The keys that an override may set: none where nothing may weaken the rule."""
+        return frozenset() if self.never_suppressed else settings(self.primitive, self.steps)
+
+
+def settings(primitive: str, steps: tuple[Step, ...]) -> frozenset[str]:
+    """The keys that the steps of a rule take their settings from."""
+    keys = {step.named("severity") for step in steps}
+    if primitive != "event":
+        keys |= {step.named("after") for step in steps}
+    return frozenset(keys | {step.named("between") for step in steps if step.key and step.between})
+
+
+def parse_setting(primitive: str, key: str, value: Any) -> Any:
+    """One setting's value. Raises ValueError."""
+    return parser(primitive, key)(value)
+
+
+def parser(primitive: str, key: str) -> Callable[[Any], Any]:
+    """What reads a setting, such as `night.after`."""
+    setting = key.rpartition(".")[2]
+    if setting == "after":
+        return parse_silence if primitive == "silent" else parse_after
+    return {"severity": parse_severity, "between": parse_between}[setting]
+
+
+def parse_severity(value: Any) -> int:
+    """1 for P1 … 4 for P4. Raises ValueError."""
+    if not isinstance(value, str) or value not in SEVERITIES:
+        raise ValueError(f"{value!r} is no severity: P1, P2, P3 or P4")
+    return SEVERITIES[value]
+
+
+def parse_after(value: Any) -> int:
+    """Microseconds; `0s` is at once. Raises ValueError."""
+    if not isinstance(value, str):
+        raise BadDuration(f'{value!r} is no duration: write it as text, such as "5min"')
+    return parse_duration(value)
+
+
+def parse_silence(value: Any) -> int:
+    """Microseconds, at least a second: after no time at all everything is silent. Raises ValueError."""
+    micros = parse_after(value)
+    if micros < SECOND:
+        raise BadDuration("at least 1s: after no time at all everything is silent")
+    return micros
+
+
+def parse_between(value: Any) -> tuple[time, time]:
+    """Start and end of a daily window of local time, which may cross midnight. Raises ValueError."""
+    if not isinstance(value, list | tuple) or len(value) != 2:  # noqa: PLR2004 -- a window has two ends
+        raise ValueError('a window is two local times, such as ["23:00", "06:00"]')
+    start, end = (_local_time(part) for part in value)
+    if start == end:
+        raise ValueError("an impossible schedule: the window begins and ends at the same time")
+    return start, end
+
+
+def _local_time(value: Any) -> time:
+    if isinstance(value, str) and _LOCAL_TIME.fullmatch(value):
+        return time.fromisoformat(value)
+    raise ValueError(f'{value!r} is no local time: write it as "23:00"')
