@@ -253,6 +253,7 @@ class DeviceState(Document):
     liveness: Literal["unknown", "ok", "suspect", "offline"]
     battery: int | None = Field(description="Per cent.", examples=[97])
     rssi: int | None = Field(description="dBm.", examples=[-61])
+    low: bool = Field(description="The battery has 20 % or less.")
     skewed: bool = Field(description="Its clock cannot be believed.")
     told: Told | None = Field(description="The newest event that says how it is (door, bed, camera, smoke, gas, leak).")
 

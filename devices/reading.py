@@ -14,7 +14,9 @@ from store.queries import load
 SQL = load("devices")
 
 Document = dict[str, Any]
-_STATE = ("last_seen", "status", "liveness", "battery", "rssi", "skewed", "told")
+_STATE = ("last_seen", "status", "liveness", "battery", "rssi", "low", "skewed", "told")
+
+LOW_BATTERY = 20  # per cent: our judgement, as in the rule H-03
 
 # Kinds of devices whose events say how things are, and those events.
 _TELLERS = ("door_sensor", "bed_sensor", "camera", "smoke", "gas", "leak")
@@ -28,6 +30,7 @@ _EVENTS: Document = {
     "tellers": list(_TELLERS),
     "telling": list(_TELLING),
     "stateless": FLAG_STATELESS,
+    "low": LOW_BATTERY,
     "camera_disabled": EVENT_TYPES["camera.disabled"],
     "camera_offline": EVENT_TYPES["camera.offline"],
 }
@@ -82,9 +85,9 @@ async def list_devices(
     after: int | None = None,
     limit: int = 100,
 ) -> Page:
-    """Return devices; `state` holds last_seen (an aware datetime), status, liveness, battery, rssi, skewed and told.
+    """Return devices with what is known of them under `state`, whose `last_seen` is an aware datetime.
 
-    `told` is {type, at}, or None where no event says how the door, bed, camera or air is.
+    `told` in it is {type, at}, or None where no event says how the door, bed, camera or air is.
     """
     return await _page(
         conn, "device", scope, {"site": site, "kind": kind, "resident": resident}, after=after, limit=limit

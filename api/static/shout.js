@@ -35,7 +35,7 @@ function clockAndActs(alert, desk, bar) {
     claimButton(alert, desk, "row.claim", { class: "btn btn-main", "aria-keyshortcuts": "c" }),
     el("a", { class: "btn", href: linkTo(alert), "data-focus": "open" }, t("row.open")),
   );
-  const time = left(alert, desk.board.since(alert));
+  const time = left(alert);
   return bar ? [time, acts] : el("div", {}, time, acts);
 }
 

@@ -51,7 +51,7 @@ WITH chosen AS MATERIALIZED (
            resident.code AS resident, gateway.code AS gateway, device.power,
            extract(epoch FROM device.heartbeat)::bigint AS heartbeat,
            state.last_seen, state.status, coalesce(state.liveness, 'unknown') AS liveness, state.battery, state.rssi,
-           coalesce(state.skewed, false) AS skewed
+           coalesce(state.battery <= %(low)s, false) AS low, coalesce(state.skewed, false) AS skewed
       FROM device
       JOIN site ON site.id = device.site
       LEFT JOIN place ON place.id = device.place
@@ -111,7 +111,7 @@ SELECT site.id, site.code, site.kind, site.name, site.street, site.community, si
                                    WHEN state.liveness IN ('ok', 'suspect', 'offline') THEN state.liveness
                                    WHEN state.last_seen IS NULL THEN 'unheard'
                                    ELSE 'unwatched' END AS state,
-                              coalesce(state.battery <= 20, false) AS low, coalesce(state.skewed, false) AS skewed
+                              coalesce(state.battery <= %(low)s, false) AS low, coalesce(state.skewed, false) AS skewed
                          FROM device
                          LEFT JOIN resident ON resident.id = device.resident
                          LEFT JOIN device_state AS state ON state.device = device.id
