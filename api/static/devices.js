@@ -25,7 +25,7 @@ function cells(device) {
     el("td", {}, el("span", { class: "bits" }, statesOf(state).map((one) => stateSign(one)))),
     told(device),
     heard(state.last_seen),
-    el("td", {}, state.battery === null ? null : t("site.percent", { n: state.battery })),
+    battery(device),
   ];
 }
 
@@ -37,6 +37,11 @@ function told({ kind, state }) {
   const { type, at } = state.told;
   const since = t("site.told_at", { time: clock(Date.parse(at)) });
   return el("td", {}, el("b", {}, known("door", type) ?? named("event", type)), " ", time(at, since));
+}
+
+function battery({ power, state }) {
+  if (state.battery !== null) return el("td", {}, t("site.percent", { n: state.battery }));
+  return power === "battery" ? el("td", { class: "unknown" }, t("site.not_told")) : el("td");
 }
 
 function heard(seen) {

@@ -60,7 +60,7 @@ function hidden(error) {
 
 function about(site) {
   const where = [site.street, site.community, site.address].filter(Boolean).join(" ");
-  const facts = [named("sites", `kind_${site.kind}`), site.name ? site.code : null, where, site.provider].filter(Boolean);
+  const facts = [named("site", `kind_${site.kind}`), site.name ? site.code : null, where, site.provider].filter(Boolean);
   refill(byId("about"), el("a", { class: "btn", href: "/desk/sites" }, t("site.all")), el("div", {}, el("h1", {}, site.name || site.code), el("p", { class: "soft" }, facts.join(DOT))));
 }
 

@@ -22,7 +22,7 @@ function words(alert, desk) {
     "div",
     {},
     el("p", { class: "kind" }, sign("P1"), el("span", {}, kind)),
-    el("h3", {}, who, tags(alert, desk.names)),
+    el("h2", {}, who, tags(alert, desk.names)),
     el("p", { class: "where" }, desk.names.where(alert)),
     el("p", { class: "happened" }, happened(alert)),
   );

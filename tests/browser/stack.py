@@ -82,6 +82,7 @@ site = "h1"
 code = "mag-1"
 kind = "door_sensor"
 place = "door-1"
+power = "battery"
 [[device]]
 site = "c1"
 code = "sos-2"
