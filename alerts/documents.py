@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from alerts.targets import respond_by
 from devices.columns import flag_names
 from devices.types import EVENT_TYPES
 
@@ -31,6 +32,8 @@ def alert_document(row: Mapping[str, Any], evidence: list[int], inhibits: list[i
         "name": row["name"],
         "advice": row["advice"],
         "severity": severity_word(row["severity"]),
+        "severity_since": local(row["severity_since"], zone),
+        "respond_by": local(respond_by(row["severity"], row["severity_since"]), zone),
         "condition": row["condition"],
         "handling": row["handling"],
         "site": row["site"],
@@ -41,6 +44,7 @@ def alert_document(row: Mapping[str, Any], evidence: list[int], inhibits: list[i
         "cleared_at": local(row["cleared_at"], zone),
         "claimed_by": row["claimed_by"],
         "claimed_at": local(row["claimed_at"], zone),
+        "proposed_by": row["proposed_by"],
         "closed_at": local(row["closed_at"], zone),
         "outcome": row["outcome"],
         "occurrences": row["occurrences"],
@@ -55,7 +59,9 @@ def alert_document(row: Mapping[str, Any], evidence: list[int], inhibits: list[i
 def as_of_change(row: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
     """The row as a log entry's `state` left it."""
     times = ("severity_since", "cleared_at", "claimed_at", "closed_at", "last_occurrence_at", "escalation_at")
+    proposed = state["proposed"] or {}
     then = {**row, **{k: state[k] for k in _OF_STATE}, "claimed_by": state["claimed_name"]}
+    then["proposed_by"] = proposed.get("name")
     return {**then, **{k: None if state[k] is None else datetime.fromisoformat(state[k]) for k in times}}
 
 

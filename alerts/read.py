@@ -14,6 +14,7 @@ import msgspec
 
 from alerts.documents import alert_document, as_of_change, event_document, local
 from alerts.schedule import micros, moment
+from alerts.targets import RESPONSE_TARGETS
 from devices.scope import Scope
 from store.errors import translated
 from store.pool import Connection
@@ -21,8 +22,6 @@ from store.queries import load
 
 SQL = load("alerts")
 
-# Seconds until somebody must have answered, by severity P1 … P4. P1: TSA's 97.5 % target; the others are our judgement.
-RESPONSE_TARGETS = (60, 600, 8 * 3600, 24 * 3600)
 NEWEST_EVIDENCE = 9
 OCCURRENCES_SHOWN = 200
 

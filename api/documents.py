@@ -57,6 +57,8 @@ class Alert(Document):
     name: BothLanguages
     advice: Steps
     severity: Severity
+    severity_since: datetime = Field(description="Since when it has this severity: response times run from here.")
+    respond_by: datetime = Field(description="When somebody must have answered: the end of the severity's target.")
     condition: Condition
     handling: Handling
     site: str = Field(examples=["h1"])
@@ -67,6 +69,10 @@ class Alert(Document):
     cleared_at: datetime | None
     claimed_by: str | None = Field(examples=["duty-4f0c2a91be"])
     claimed_at: datetime | None
+    proposed_by: str | None = Field(
+        description="While it waits for a second person: who proposed the outcome, and so cannot confirm it.",
+        examples=[None],
+    )
     closed_at: datetime | None
     outcome: str | None
     occurrences: int = Field(examples=[2])
@@ -232,13 +238,24 @@ class Resident(Document):
     care: dict[str, Any] | None
 
 
+class Told(Document):
+    """What a device last said of how things are."""
+
+    type: str = Field(examples=["door.opened"])
+    at: datetime
+
+
 class DeviceState(Document):
-    last_seen: datetime | None
-    status: str | None
+    """`unknown` is what was never heard, or nothing watches for; it does not mean fine."""
+
+    last_seen: datetime | None = Field(examples=["2026-11-23T02:10:00Z"])
+    status: str | None = Field(description="What it says of itself on its status channel.", examples=["online"])
     liveness: Literal["unknown", "ok", "suspect", "offline"]
-    battery: int | None
-    rssi: int | None
-    skewed: bool
+    battery: int | None = Field(description="Per cent.", examples=[97])
+    rssi: int | None = Field(description="dBm.", examples=[-61])
+    low: bool = Field(description="The battery has 20 % or less.")
+    skewed: bool = Field(description="Its clock cannot be believed.")
+    told: Told | None = Field(description="The newest event that says how it is (door, bed, camera, smoke, gas, leak).")
 
 
 class Device(Document):
@@ -252,6 +269,34 @@ class Device(Document):
     power: Power | None
     heartbeat: str | None
     state: DeviceState
+
+
+class KindState(Document):
+    """How the devices of one kind do at one site: each is in one state, and besides perhaps low or skewed."""
+
+    kind: DeviceKind
+    total: int = Field(examples=[2])
+    ok: int = Field(description="Heard in time.", examples=[1])
+    suspect: int
+    offline: int = Field(examples=[1])
+    unheard: int = Field(description="Never heard.")
+    unwatched: int = Field(description="Heard, but without a heartbeat whose absence would tell.")
+    disabled: int = Field(description="Cameras that were switched off.")
+    low: int = Field(description="Besides: with a battery of 20 % or less.")
+    skewed: int = Field(description="Besides: with a clock that cannot be believed.")
+
+
+class SiteState(Document):
+    """A site and how its devices do, as far as the caller sees them."""
+
+    site: Site
+    trouble: bool = Field(description="Something is known against a device, or one that should be heard never was.")
+    last_seen: datetime | None = Field(description="When any of its devices was last heard.")
+    kinds: list[KindState]
+
+
+class SiteStatePage(Page[SiteState]):
+    streets: list[str] = Field(description="Every street that has sites within the scope.", examples=[["示范一街道"]])
 
 
 class Contact(Document):

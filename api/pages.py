@@ -12,14 +12,18 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.auth import COOKIE
+from api.inputs import Code
 from api.problems import not_found
 from api.texts import LANGUAGES, Language, load_texts
+from devices.models import SiteKind
 
 Theme = Literal["auto", "light", "dark"]
+Screen = Literal["desk", "wall"]
 Sign = Literal["calm", "p1", "p2", "stalled"]
 
 LANGUAGE_COOKIE = "shouwang_language"
 THEME_COOKIE = "shouwang_theme"
+SCREEN_COOKIE = "shouwang_screen"
 DEFAULT_LANGUAGE: Language = "zh"
 YEAR = 31_536_000
 HIGHEST_COUNT = 10  # an icon shows 1 to 9, then 9+
@@ -73,6 +77,16 @@ async def alert_page(request: Request, alert: int) -> Response:
     return _for_signed_in(request, "alert.html", alert=alert, outcomes=_outcomes)
 
 
+@router.get("/desk/sites")
+async def sites_page(request: Request) -> Response:
+    return _for_signed_in(request, "sites.html", kinds=get_args(SiteKind))
+
+
+@router.get("/desk/sites/{site}")
+async def site_page(request: Request, site: Code) -> Response:
+    return _for_signed_in(request, "site.html", site=site)
+
+
 @router.get("/signin")
 async def signin_page(request: Request, link: Annotated[str, Query(max_length=256)] = "") -> Response:
     """Show a button: only pressing it spends a one-time link, so that programs that look at links spend nothing."""
@@ -104,12 +118,15 @@ def _for_signed_in(request: Request, template: str, **values: object) -> Respons
 
 def _page(request: Request, template: str, **values: object) -> HTMLResponse:
     language = _language(request)
-    texts = _texts[language]
+    texts, theme, screen = _texts[language], _theme(request), _screen(request)
+    classes = [f"theme-{theme}"] * (theme != "auto") + ["wall"] * (screen == "wall")
     html = _templates.get_template(template).render(
         t=texts,
         texts=dict(texts.entries),
         language=language,
-        theme=_theme(request),
+        theme=theme,
+        screen=screen,
+        classes=" ".join(classes),
         here=f"/static/{_statics.version}",
         in_other_language=str(request.url.include_query_params(lang=_other(language)).replace(scheme="", netloc="")),
         **values,
@@ -134,3 +151,7 @@ def _theme(request: Request) -> Theme:
     wish = request.cookies.get(THEME_COOKIE)
     themes: tuple[Theme, ...] = get_args(Theme)
     return next((theme for theme in themes if theme == wish), "auto")
+
+
+def _screen(request: Request) -> Screen:
+    return "wall" if request.cookies.get(SCREEN_COOKIE) == "wall" else "desk"

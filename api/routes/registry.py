@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from api import cursors
 from api.auth import having
-from api.documents import Contact, Device, Page, Place, Resident, Site
+from api.documents import Contact, Device, Page, Place, Resident, Site, SiteState, SiteStatePage
 from api.inputs import Code, Cursor, Limit, Text
 from api.openapi import problem
 from api.principals import Principal
@@ -45,6 +45,25 @@ async def sites(
 async def site(site: Code, caller: _Sees, conn: Lent) -> Site:
     """Give one site."""
     return _there(Site, await reading.get_site(conn, caller.scope, site), "site")
+
+
+@router.get("/watch/sites", tags=["watch"])
+async def watched_sites(
+    *,
+    caller: _Sees,
+    conn: Lent,
+    street: Text | None = None,
+    kind: SiteKind | None = None,
+    trouble: bool | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 100,
+) -> SiteStatePage:
+    """List sites with how their devices do; `trouble` keeps those with any, or those without."""
+    page = await reading.watched_sites(
+        conn, caller.scope, street=street, kind=kind, trouble=trouble, after=_after(cursor), limit=limit
+    )
+    streets = await reading.list_streets(conn, caller.scope)
+    return SiteStatePage(items=[SiteState.model_validate(row) for row in page.items], next=_next(page), streets=streets)
 
 
 @router.get("/places")

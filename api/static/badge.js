@@ -20,7 +20,7 @@ export function badge(desk, page, shouting, stopped) {
 function words(desk, page, shouting, stopped, count) {
   if (stopped) return t("page.stopped", { page });
   if (shouting !== null) {
-    const { at } = timing(shouting, desk.board.since(shouting));
+    const { at } = timing(shouting);
     return t("page.urgent", { left: digits(Math.max(0, at - now())), name: desk.title(shouting) });
   }
   return count > 0 ? t("page.counted", { n: count, page }) : t("page.titled", { page });

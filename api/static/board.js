@@ -13,7 +13,6 @@ export function isOpen(alert) {
 /** Event `change` (detail: {alert, before, frame}); `before` is undefined where the alert was not open here. */
 export class Board extends EventTarget {
   #alerts = new Map();
-  #risen = new Map();
 
   constructor() {
     super();
@@ -52,15 +51,9 @@ export class Board extends EventTarget {
     return this.#alerts.get(id);
   }
 
-  /** Since when the alert has its severity, as its response time runs: ms. */
-  since(alert) {
-    return this.#risen.get(alert.id) ?? Date.parse(alert.received_at);
-  }
-
   /** Take an alert as it now is, from the feed or from the answer to one's own action. */
   put(alert, frame = null) {
     const before = this.#alerts.get(alert.id);
-    if (before && alert.severity < before.severity && frame) this.#risen.set(alert.id, Date.parse(frame.at));
     if (isOpen(alert)) this.#alerts.set(alert.id, alert);
     else this.#end(alert, before);
     this.dispatchEvent(new CustomEvent("change", { detail: { alert, before, frame } }));
@@ -80,7 +73,6 @@ export class Board extends EventTarget {
 
   #end(alert, before) {
     this.#alerts.delete(alert.id);
-    this.#risen.delete(alert.id);
     if (before && alert.handling === "closed") this.ended = [alert, ...this.ended].slice(0, KEPT_ENDED);
   }
 }

@@ -26,7 +26,7 @@ export function drawBar(alert, desk, closing) {
     tags(alert, desk.names),
   );
   const state = el("p", { class: "bits" }, pill(alert, desk.me), el("span", {}, happened(alert)), answered(alert));
-  const clock = alert.closed_at === null ? left(alert, desk.board.since(alert)) : el("span");
+  const clock = alert.closed_at === null ? left(alert) : el("span");
   refill(bar, sign(alert.severity), el("div", {}, heading, state), clock, el("div", { class: "acts" }, acts(alert, desk, closing)));
 }
 

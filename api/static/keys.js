@@ -1,5 +1,7 @@
 // Single keys. They can be switched off, and never act while somebody writes or a dialog is open.
 
+import { byId } from "./dom.js";
+
 const KEY = "shouwang.keyboard";
 
 export function keysOn() {
@@ -20,4 +22,11 @@ export function listen(actions) {
     event.preventDefault();
     action();
   });
+}
+
+/** The keys of every page: what there is to press, and where the pages are. */
+export function helped() {
+  const help = () => byId("help").showModal();
+  byId("help-open").addEventListener("click", help);
+  listen({ "?": help, q: () => location.assign("/desk"), s: () => location.assign("/desk/sites") });
 }

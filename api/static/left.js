@@ -6,8 +6,8 @@ import { timing } from "./order.js";
 import { t } from "./texts.js";
 
 /** Make the clock of an alert; empty where none runs. */
-export function left(alert, since) {
-  const time = timing(alert, since);
+export function left(alert) {
+  const time = timing(alert);
   if (time === null) return el("div", { class: "left" });
   const span = time.span ?? null;
   const made = el(

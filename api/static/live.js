@@ -8,6 +8,7 @@ import { Board } from "./board.js";
 import { clock, now } from "./clock.js";
 import { byId } from "./dom.js";
 import { Feed } from "./feed.js";
+import { helped } from "./keys.js";
 import { tickAll } from "./left.js";
 import { Names } from "./names.js";
 import { sorted, waiting } from "./order.js";
@@ -45,6 +46,7 @@ export class Desk extends EventTarget {
   /** Run until the page is left. */
   async start() {
     wireSettings();
+    helped();
     for (const [name, down] of [["pointerdown", true], ["pointerup", false], ["pointercancel", false]]) {
       addEventListener(name, () => this.#press(down), { capture: true });
     }
@@ -159,6 +161,11 @@ export class Desk extends EventTarget {
 
   title(alert) {
     return title(alert, this.names);
+  }
+
+  /** What the key in the bar does. */
+  claimShouting() {
+    if (this.shouting !== null) void this.claim(this.shouting);
   }
 
   async claim(alert) {

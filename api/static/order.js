@@ -1,25 +1,19 @@
 // Who needs somebody first, and by when. Times in ms of the server's clock.
 
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-
-// P1: 97.5 % answered in 60 s (TSA). P2: within minutes. P3: within the shift. P4 waits for the digest.
-const TARGETS = {
-  P1: { span: 60 * SECOND, label: "left.claim" },
-  P2: { span: 10 * MINUTE, label: "left.check" },
-  P3: { span: 480 * MINUTE, label: "left.shift" },
-};
+// What the time left is for. P4 waits for the digest.
+const LABELS = { P1: "left.claim", P2: "left.check", P3: "left.shift" };
 
 /** What the alert's clock says: `{label, at, span}`; without `span` it counts up from `at`. Null for a digest item. */
-export function timing(alert, since) {
+export function timing(alert) {
   if (alert.claimed_at !== null) return { label: "left.since_claim", at: Date.parse(alert.claimed_at) };
-  const target = TARGETS[alert.severity];
-  return target ? { label: target.label, at: since + target.span, span: target.span } : null;
+  const label = LABELS[alert.severity];
+  const at = Date.parse(alert.respond_by);
+  return label ? { label, at, span: at - Date.parse(alert.severity_since) } : null;
 }
 
 /** In whose hands: `nobody`, `mine`, `theirs`; while a second person is waited for, `confirming` or `confirm_me`. */
 export function hands(alert, me) {
-  if (alert.handling === "confirming") return alert.claimed_by === me ? "confirming" : "confirm_me";
+  if (alert.handling === "confirming") return alert.proposed_by === me ? "confirming" : "confirm_me";
   if (alert.handling === "closed" || alert.handling === "inhibited") return alert.handling;
   if (alert.claimed_by === null) return "nobody";
   return alert.claimed_by === me ? "mine" : "theirs";
@@ -29,8 +23,7 @@ export function hands(alert, me) {
 export function sorted(board, me) {
   const sections = { shout: null, urgent: [], mine: [], P2: [], P3: [], P4: [] };
   const rest = { P1: sections.urgent, P2: sections.P2, P3: sections.P3, P4: sections.P4 };
-  const inOrder = board.open.map((alert) => ({ alert, since: board.since(alert) })).sort(first);
-  for (const { alert } of inOrder) {
+  for (const alert of board.open.sort(first)) {
     const whose = hands(alert, me);
     if (whose === "nobody" && alert.severity === "P1" && sections.shout === null) sections.shout = alert;
     else if (whose === "mine" || whose === "confirming") sections.mine.push(alert);
@@ -40,7 +33,7 @@ export function sorted(board, me) {
 }
 
 function first(a, b) {
-  return rank(a.alert) - rank(b.alert) || a.since - b.since || a.alert.id - b.alert.id;
+  return rank(a) - rank(b) || Date.parse(a.severity_since) - Date.parse(b.severity_since) || a.id - b.id;
 }
 
 /** By severity; within one, what still waits for somebody goes before what a colleague has. */

@@ -67,7 +67,7 @@ export function makeRow() {
   return el("article");
 }
 
-/** Bring a row up to date; `desk` is {me, names, board, claim, busy}. */
+/** Bring a row up to date; `desk` is {me, names, claim, busy}. */
 export function fillRow(row, alert, desk) {
   const theirs = hands(alert, desk.me) === "theirs";
   row.className = `alert ${alert.severity.toLowerCase()}${theirs ? " theirs" : ""}`;
@@ -75,7 +75,7 @@ export function fillRow(row, alert, desk) {
   refill(
     row,
     sign(alert.severity),
-    left(alert, desk.board.since(alert)),
+    left(alert),
     el("div", { class: "what" }, el("h3", {}, heading, tags(alert, desk.names)), el("p", {}, happened(alert), DOT, desk.names.where(alert))),
     el("div", { class: "who" }, pill(alert, desk.me)),
     el("div", { class: "act" }, action(alert, desk)),

@@ -1,4 +1,4 @@
-// Light or dark, keys, sign out.
+// Light or dark, desk or wall, keys, sign out.
 
 import { ApiError, remove } from "./api.js";
 import { say } from "./banner.js";
@@ -12,6 +12,7 @@ export function wireSettings() {
   const dialog = byId("settings");
   byId("settings-open").addEventListener("click", () => dialog.showModal());
   for (const input of dialog.querySelectorAll('[name="theme"]')) input.addEventListener("change", () => setTheme(input.value));
+  for (const input of dialog.querySelectorAll('[name="screen"]')) input.addEventListener("change", () => setScreen(input.value));
   for (const input of dialog.querySelectorAll('[name="keyboard"]')) {
     input.checked = (input.value === "on") === keysOn();
     input.addEventListener("change", () => setKeys(input.value === "on"));
@@ -25,6 +26,11 @@ function setTheme(theme) {
   root.classList.remove("theme-light", "theme-dark");
   if (theme !== "auto") root.classList.add(`theme-${theme}`);
   document.cookie = `shouwang_theme=${theme}; path=/; max-age=${YEAR}; samesite=lax`;
+}
+
+function setScreen(screen) {
+  document.documentElement.classList.toggle("wall", screen === "wall");
+  document.cookie = `shouwang_screen=${screen}; path=/; max-age=${YEAR}; samesite=lax`;
 }
 
 async function signOut(dialog) {

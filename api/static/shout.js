@@ -22,7 +22,7 @@ function words(alert, desk) {
     "div",
     {},
     el("p", { class: "kind" }, sign("P1"), el("span", {}, kind)),
-    el("h3", {}, who, tags(alert, desk.names)),
+    el("h2", {}, who, tags(alert, desk.names)),
     el("p", { class: "where" }, desk.names.where(alert)),
     el("p", { class: "happened" }, happened(alert)),
   );
@@ -35,7 +35,7 @@ function clockAndActs(alert, desk, bar) {
     claimButton(alert, desk, "row.claim", { class: "btn btn-main", "aria-keyshortcuts": "c" }),
     el("a", { class: "btn", href: linkTo(alert), "data-focus": "open" }, t("row.open")),
   );
-  const time = left(alert, desk.board.since(alert));
+  const time = left(alert);
   return bar ? [time, acts] : el("div", {}, time, acts);
 }
 

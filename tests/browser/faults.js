@@ -12,7 +12,7 @@
   const outside = (element) => element.getBoundingClientRect().right > width + 1 && !element.closest(".scrolls, svg");
   return [
     ...every("html", "wide", (element) => element.scrollWidth > width),
-    ...every("button, .btn, .choice, input[type=text], textarea, .gauges a", "small", small),
+    ...every("button, .btn, .choice, select, input[type=text], textarea, .gauges a, .nav a", "small", small),
     ...every(".btn, .pill, .left-time, .gauges > *, h1, h3", "clipped", clipped),
     ...every("main *, .top *, dialog[open] *", "outside", outside),
   ];

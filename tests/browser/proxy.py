@@ -63,6 +63,7 @@ class Proxy:
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            back.close()  # before anything is awaited: `cut` may come in between
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)

@@ -82,6 +82,7 @@ site = "h1"
 code = "mag-1"
 kind = "door_sensor"
 place = "door-1"
+power = "battery"
 [[device]]
 site = "c1"
 code = "sos-2"
@@ -92,8 +93,25 @@ site = "c1"
 code = "mag-2"
 kind = "door_sensor"
 place = "door-east"
+[[device]]
+site = "c1"
+code = "cam-1"
+kind = "camera"
+place = "door-east"
+[[device]]
+site = "c1"
+code = "guard-1"
+kind = "guard"
 """
-DEVICES = ("h1:sos-1", "h1:mag-1", "c1:sos-2", "c1:mag-2")
+DEVICES = ("h1:sos-1", "h1:mag-1", "c1:sos-2", "c1:mag-2", "c1:cam-1", "c1:guard-1")
+
+_KNOW = """
+INSERT INTO device_state (device, last_seen, liveness, battery)
+SELECT device.id, now(), %(liveness)s, %(battery)s FROM device JOIN site ON site.id = device.site
+ WHERE site.code || ':' || device.code = %(device)s
+    ON CONFLICT (device) DO UPDATE
+   SET last_seen = excluded.last_seen, liveness = excluded.liveness, battery = excluded.battery
+"""
 
 
 @dataclass(kw_only=True)
@@ -138,6 +156,11 @@ class Stack:
     async def execute(self, statement: str) -> None:
         async with self.pool.connection() as conn:
             await conn.execute(statement.encode())
+
+    async def know(self, device: str, liveness: str, battery: int | None = None) -> None:
+        """What ingest writes down of a device named `site:device`, at once."""
+        async with self.pool.connection() as conn:
+            await conn.execute(_KNOW, {"device": device, "liveness": liveness, "battery": battery})
 
     def start_ingest(self) -> None:
         settings = IngestSettings(

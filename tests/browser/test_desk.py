@@ -65,7 +65,7 @@ async def test_alert_page_tells_what_to_do_and_closes_with_an_outcome(stack: Sta
     """The page has advice as steps, the person, contacts in order and the event; closing ends it at every desk."""
     page = await desk("W-03")
     await stack.press()
-    await page.locator("#shout h3 a").click()
+    await page.locator("#shout h2 a").click()
     await expect(page.locator("#advice li")).to_have_count(4)
     await expect(page.locator("#person")).to_contain_text("高血压，服抗凝药")
     await expect(page.locator("#person .contacts li").first).to_contain_text("女儿")
@@ -88,11 +88,10 @@ async def test_alert_page_tells_what_to_do_and_closes_with_an_outcome(stack: Sta
 
 
 async def test_nobody_reached_needs_a_second_person(stack: Stack, desk: Desks) -> None:
-    """A P1 without contact is proposed by one and closed by another, who sees what was proposed."""
+    """A P1 without contact, claimed or not, is proposed by one and closed by another, who sees what was proposed."""
     first, second = await desk("W-03"), await desk("W-01", "supervisor")
     await stack.press()
-    await first.locator("#shout .btn-main").click()
-    await first.locator("#section-mine .btn").click()
+    await first.locator("#shout h2 a").click()
     await first.locator("#advice li").first.wait_for()
     await first.keyboard.press("e")
     await first.get_by_label("没联系上").check()
@@ -100,6 +99,9 @@ async def test_nobody_reached_needs_a_second_person(stack: Stack, desk: Desks) -
     await first.locator("#close-note").fill("两次无应答")
     await first.locator("#close-send").click()
     await expect(first.locator("#confirm")).to_contain_text("等第二人")
+    await first.keyboard.press("q")
+    await expect(first.locator("#section-mine .pill")).to_have_text("待第二人确认")
+    await first.locator("#section-mine .btn").click()
     await expect(second.locator("#section-urgent .pill")).to_have_text("请您确认")
     await second.locator("#section-urgent .btn").click()
     await expect(second.locator("#confirm")).to_contain_text("W-03 提请结案")
@@ -166,7 +168,7 @@ async def test_language_is_switched_and_kept(stack: Stack, desk: Desks) -> None:
     await expect(page.locator("html")).to_have_attribute("lang", "en")
     await expect(page.locator("#quiet h2")).to_have_text("Nothing needs you right now")
     await stack.press()
-    await page.locator("#shout h3 a").click()
+    await page.locator("#shout h2 a").click()
     await expect(page.locator("#advice li").first).to_contain_text("Call the resident back at once")
     await expect(page.locator("html")).to_have_attribute("lang", "en")
 
@@ -175,7 +177,7 @@ async def test_names_are_text_and_nothing_else(stack: Stack, desk: Desks, compla
     """Markup in a resident's name is shown letter by letter."""
     page = await desk("W-03")
     await stack.press("c1:sos-2")
-    await expect(page.locator("#shout h3")).to_contain_text("<img src=x onerror=alert(1)>")
+    await expect(page.locator("#shout h2")).to_contain_text("<img src=x onerror=alert(1)>")
     assert await page.locator("#shout img").count() == 0
     assert complaints == []
 

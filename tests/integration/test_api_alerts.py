@@ -67,6 +67,8 @@ async def test_alert_document(api: Api, homes: Homes, duty: Headers) -> None:
     assert 2 <= len(alert["advice"]["zh"]) <= 5
     assert alert["raised_at"].endswith("+08:00")
     assert abs(datetime.fromisoformat(alert["raised_at"]) - before) < timedelta(seconds=30)
+    since, by = (datetime.fromisoformat(alert[name]) for name in ("severity_since", "respond_by"))
+    assert (alert["severity_since"], by - since) == (alert["received_at"], timedelta(seconds=60))
     assert answer.json()["as_of"] == 1
 
 

@@ -76,6 +76,7 @@ EXPECTED: Mapping[str, Expected] = {
     f"GET {V1}/events": Expected(roles=CARE | {"installer"}, beyond=Beyond.LEFT_OUT),
     f"GET {V1}/quarantine": Expected(roles=FITTERS, beyond=Beyond.LEFT_OUT),
     f"GET {V1}/sites": Expected(roles=LOOKERS | {"installer"}, beyond=Beyond.LEFT_OUT),
+    f"GET {V1}/watch/sites": Expected(roles=LOOKERS | {"installer"}, beyond=Beyond.LEFT_OUT),
     f"GET {V1}/places": Expected(roles=LOOKERS | {"installer"}, beyond=Beyond.LEFT_OUT),
     f"GET {V1}/devices": Expected(roles=LOOKERS | {"installer"}, beyond=Beyond.LEFT_OUT),
     f"GET {V1}/residents": Expected(roles=CARE | {"family"}, beyond=Beyond.LEFT_OUT),
