@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simulators.api_client import ApiClient, ApiError
-from simulators.fleet import Fleet, Key, with_session
+from simulators.fleet import Afterwards, Fleet, Key, with_session
 from simulators.link import Link
 from simulators.scenario import Scenario
 from simulators.world import World
@@ -19,13 +19,20 @@ SERVER_AT_FAULT = 500
 
 
 async def run_live(
-    scenario: Scenario, *, api: ApiClient, broker: Link, seed: int, stop: asyncio.Event | None = None
+    scenario: Scenario,
+    *,
+    api: ApiClient,
+    broker: Link,
+    seed: int,
+    stop: asyncio.Event | None = None,
+    afterwards: Afterwards | None = None,
 ) -> None:
     """Register the world, set the thresholds, log every device in, act. Returns after the last act or at `stop`.
 
+    `afterwards` is awaited after the last act, with the moment of the beginning, while the devices are still alive.
     Waits for the API for as long as it takes; raises ApiError where it refuses.
     """
-    playing = asyncio.create_task(_run(scenario, api, broker, seed), name=scenario.name)
+    playing = asyncio.create_task(_run(scenario, api, broker, seed, afterwards), name=scenario.name)
     stopping = asyncio.create_task((stop or asyncio.Event()).wait(), name="stop")
     try:
         await asyncio.wait({playing, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -37,11 +44,11 @@ async def run_live(
         await asyncio.gather(playing, stopping, return_exceptions=True)
 
 
-async def _run(scenario: Scenario, api: ApiClient, broker: Link, seed: int) -> None:
+async def _run(scenario: Scenario, api: ApiClient, broker: Link, seed: int, afterwards: Afterwards | None) -> None:
     links = await _prepared(scenario, api, broker)
     # Another run with the same seed is another life of the devices: nothing of it is taken for a repetition.
     boot = f"{scenario.name}-{seed}-{time.time_ns() // 1_000_000:x}"
-    await Fleet(scenario.world, links, boot=boot).run(scenario.acts(seed))
+    await Fleet(scenario.world, links, boot=boot).run(scenario.acts(seed), afterwards)
 
 
 async def _prepared(scenario: Scenario, api: ApiClient, broker: Link) -> dict[Key, Link]:
