@@ -9,8 +9,8 @@ from typing import ClassVar
 import msgspec
 
 from devices.models import Device
-from simulators.living import Dwelling, living
 from simulators.acts import Act, Timeline, seconds
+from simulators.living import Dwelling, living
 from simulators.words import DAY, Hours, Span
 from simulators.world import World
 

@@ -7,11 +7,11 @@ from typing import Literal
 import aiomqtt
 
 from devices.models import Device, heartbeat_micros
+from simulators.acts import Act
 from simulators.encoder import Channel, encode_batch, encode_event, encode_heartbeat, encode_status, topic
 from simulators.link import Link
 from simulators.publisher import Message, Publisher
 from simulators.saying import boot_name, said
-from simulators.acts import Act
 
 
 class DeviceSession:

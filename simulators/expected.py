@@ -62,9 +62,10 @@ def compare(
             said = f"{_shown(alert, began)}: {', '.join(wrong)}"
             found.append(Difference(kind="wrong", said=said, alert=alert["id"]))
     allowed = [e for e in expected if e.may]
-    for alert in left.values():
-        if not any(_about(e, alert) and not _wrong(e, alert, began) for e in allowed):
-            found.append(Difference(kind="unexpected", said=_shown(alert, began), alert=alert["id"]))
+    strange = [
+        alert for alert in left.values() if not any(_about(e, alert) and not _wrong(e, alert, began) for e in allowed)
+    ]
+    found += [Difference(kind="unexpected", said=_shown(alert, began), alert=alert["id"]) for alert in strange]
     return found
 
 

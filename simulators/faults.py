@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from random import Random
 
-from simulators.counting import Key
 from simulators.acts import Act, Doing, Stage, Timeline, seconds
+from simulators.counting import Key
 
 Change = Callable[[Act, Random], list[Act]]
 

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from devices.models import Device
+from simulators.acts import Act
 from simulators.device import DeviceSession
 from simulators.link import Link
-from simulators.acts import Act
 from simulators.world import World
 
 log = logging.getLogger(__name__)

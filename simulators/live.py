@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from simulators.world import World
 
 log = logging.getLogger(__name__)
 
+LOOK_AGAIN = (0.2, 0.6)  # seconds, between two looks whether the thresholds stand
 AGAIN_AFTER = 1.0  # seconds, while the API is not to be reached
 SERVER_AT_FAULT = 500
 
@@ -56,7 +58,10 @@ async def _prepared(scenario: Scenario, api: ApiClient, broker: Link) -> dict[Ke
         try:
             await api.import_registry(scenario.world.registry())
             await _set_thresholds(scenario.overrides, api)
-            return await _logins(scenario.world, api, broker)
+            links = await _logins(scenario.world, api, broker)
+            while await _set_thresholds(scenario.overrides, api):  # another scenario may set its own at the same time
+                await asyncio.sleep(random.uniform(*LOOK_AGAIN))  # noqa: S311 -- no secret
+            return links  # noqa: TRY300 -- what follows is for where it could not be had
         except OSError as error:
             log.info("the API is not to be reached yet", extra={"error": type(error).__name__})
         except ApiError as error:
@@ -66,13 +71,16 @@ async def _prepared(scenario: Scenario, api: ApiClient, broker: Link) -> dict[Ke
         await asyncio.sleep(AGAIN_AFTER)
 
 
-async def _set_thresholds(wanted: Mapping[str, Sequence[Mapping[str, Any]]], api: ApiClient) -> None:
-    """Put the scenario's overrides beside those of other scopes, which stay."""
+async def _set_thresholds(wanted: Mapping[str, Sequence[Mapping[str, Any]]], api: ApiClient) -> bool:
+    """Put the scenario's overrides beside those of other scopes, which stay; whether any was missing."""
+    changed = False
     for rule in await api.rules():
         before = {override["scope"]: _said(override) for override in rule["overrides"]}
         after = before | {override["scope"]: _said(override) for override in wanted.get(rule["code"], ())}
         if after != before:
             await api.put_overrides(rule["code"], list(after.values()))
+            changed = True
+    return changed
 
 
 def _said(override: Mapping[str, Any]) -> dict[str, Any]:

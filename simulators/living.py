@@ -64,6 +64,15 @@ class Habits:
         )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Day:
+    """From getting up to the next time, in seconds since the first midnight."""
+
+    rises: float
+    to_bed: float
+    following: float
+
+
 def living(home: Dwelling, midnight: float) -> Timeline:
     """`midnight`: the local second of the day at which the scenario begins."""
 
@@ -71,51 +80,57 @@ def living(home: Dwelling, midnight: float) -> Timeline:
         habits, metered, number = Habits.drawn(rng), rng.uniform(20, 400), -1
         rises = habits.rises - DAY
         while True:
-            following = (number + 1) * DAY + habits.rises + rng.gauss(0, 15 * MINUTE)
-            day = _day(rng, home, habits, rises, number * DAY + habits.to_bed + rng.gauss(0, 15 * MINUTE), following)
+            day = Day(
+                rises=rises,
+                to_bed=number * DAY + habits.to_bed + rng.gauss(0, 15 * MINUTE),
+                following=(number + 1) * DAY + habits.rises + rng.gauss(0, 15 * MINUTE),
+            )
+            said = _day(rng, home, habits, day)
             if home.meter:
-                day += _water(rng, home.meter, rises, following, metered)
-                metered = max(value for _, device, _, value in day if device == home.meter and value is not None)
-            for moment, device, kind, value in sorted(day, key=lambda m: m[0]):
+                said += _water(rng, home.meter, day, metered)
+                metered = max(value for _, device, _, value in said if device == home.meter and value is not None)
+            for moment, device, kind, value in sorted(said, key=lambda m: m[0]):
                 if moment >= midnight:
                     yield _act(home.site, moment - midnight, device, kind, value)
-            number, rises = number + 1, following
+            number, rises = number + 1, day.following
 
     return timeline
 
 
-def _day(rng: Random, home: Dwelling, habits: Habits, rises: float, to_bed: float, following: float) -> list[Moment]:
-    """From getting up to the moment before the next."""
-    out = list(_outings(rng, habits, rises, to_bed)) if home.door else []
-    found: list[Moment] = [(rises, home.bed, "bed.left", None)] if home.bed else []
-    found += _about(rng, home, habits, rises, to_bed, out)
+def _day(rng: Random, home: Dwelling, habits: Habits, day: Day) -> list[Moment]:
+    out = list(_outings(rng, habits, day)) if home.door else []
+    found: list[Moment] = [(day.rises, home.bed, "bed.left", None)] if home.bed else []
+    found += (moment for moment in _about(rng, home, habits, day) if not _within(moment[0], out))
     for leaves, returns in out:
         found += _through_the_door(rng, str(home.door), leaves) + _through_the_door(rng, str(home.door), returns)
     if home.vital:
-        found.append((rises + rng.uniform(20, 50) * MINUTE, home.vital, "vital.measured", round(rng.uniform(58, 86))))
-    found += [(to_bed, home.bed, "bed.entered", None)] if home.bed else []
-    return found + _night(rng, home, habits, to_bed, following)
+        measured = day.rises + rng.uniform(20, 50) * MINUTE
+        found.append((measured, home.vital, "vital.measured", round(rng.uniform(58, 86))))
+    found += [(day.to_bed, home.bed, "bed.entered", None)] if home.bed else []
+    return found + _night(rng, home, habits, day)
 
 
-def _outings(rng: Random, habits: Habits, rises: float, to_bed: float) -> Iterator[tuple[float, float]]:
+def _within(moment: float, stretches: list[tuple[float, float]]) -> bool:
+    return any(begin <= moment <= end for begin, end in stretches)
+
+
+def _outings(rng: Random, habits: Habits, day: Day) -> Iterator[tuple[float, float]]:
     """When somebody leaves and returns; back an hour before bed at the latest."""
-    moment = rises + rng.uniform(0.7, 3) * HOUR
+    moment = day.rises + rng.uniform(0.7, 3) * HOUR
     while rng.random() < habits.outings / (habits.outings + 1):
         returns = moment + rng.uniform(0.3, 2.5) * HOUR
-        if returns > to_bed - HOUR:
+        if returns > day.to_bed - HOUR:
             return
         yield moment, returns
         moment = returns + rng.uniform(0.8, 4) * HOUR
 
 
-def _about(
-    rng: Random, home: Dwelling, habits: Habits, rises: float, to_bed: float, out: list[tuple[float, float]]
-) -> Iterator[Moment]:
-    """Movement while awake and at home; one in seven is in the bathroom."""
-    moment = rises
-    while (moment := moment + 20 + rng.expovariate(1 / habits.about)) < to_bed:
+def _about(rng: Random, home: Dwelling, habits: Habits, day: Day) -> Iterator[Moment]:
+    """Movement while awake; one in seven is in the bathroom."""
+    moment = day.rises
+    while (moment := moment + 20 + rng.expovariate(1 / habits.about)) < day.to_bed:
         where = home.bath if home.bath and rng.random() < 1 / 7 else home.room
-        if where and not any(leaves <= moment <= returns for leaves, returns in out):
+        if where:
             yield moment, where, "motion.detected", None
 
 
@@ -123,11 +138,11 @@ def _through_the_door(rng: Random, door: str, moment: float) -> list[Moment]:
     return [(moment, door, "door.opened", None), (moment + rng.uniform(3, 10), door, "door.closed", None)]
 
 
-def _night(rng: Random, home: Dwelling, habits: Habits, to_bed: float, following: float) -> list[Moment]:
+def _night(rng: Random, home: Dwelling, habits: Habits, day: Day) -> list[Moment]:
     """Up now and then, to the bathroom and back."""
     found: list[Moment] = []
-    moment = to_bed + rng.uniform(1.5, 4) * HOUR
-    while rng.random() < habits.nights / (habits.nights + 1) and moment < following - HOUR:
+    moment = day.to_bed + rng.uniform(1.5, 4) * HOUR
+    while rng.random() < habits.nights / (habits.nights + 1) and moment < day.following - HOUR:
         back = moment + rng.uniform(3, 11) * MINUTE
         if home.bed:
             found += [(moment, home.bed, "bed.left", None), (back, home.bed, "bed.entered", None)]
@@ -137,12 +152,12 @@ def _night(rng: Random, home: Dwelling, habits: Habits, to_bed: float, following
     return found
 
 
-def _water(rng: Random, meter: str, rises: float, following: float, metered: float) -> list[Moment]:
+def _water(rng: Random, meter: str, day: Day, metered: float) -> list[Moment]:
     """An hourly reading of a meter that only ever rises; little is used at night."""
     found: list[Moment] = []
-    moment = rises + rng.uniform(10, 50) * MINUTE
-    while moment < following:
-        metered += rng.uniform(0, 0.018) if moment - rises < 15 * HOUR else rng.choice((0.0, 0.0, 0.006))
+    moment = day.rises + rng.uniform(10, 50) * MINUTE
+    while moment < day.following:
+        metered += rng.uniform(0, 0.018) if moment - day.rises < 15 * HOUR else rng.choice((0.0, 0.0, 0.006))
         found.append((moment, meter, "water.metered", round(metered, 3)))
         moment += HOUR
     return found

@@ -13,11 +13,11 @@ import msgspec
 
 from devices.models import Device
 from simulators import faults
+from simulators.acts import Act, Stage, Timeline, seconds
 from simulators.counting import Key
 from simulators.daily import Kinds
 from simulators.expected import Expected
 from simulators.faults import Window
-from simulators.acts import Act, Stage, Timeline, seconds
 from simulators.scenario import Planted
 from simulators.words import Span
 

@@ -11,16 +11,18 @@ from random import Random
 from typing import Any, BinaryIO
 
 from devices.models import Device, heartbeat_micros
+from simulators.acts import Act
 from simulators.counting import Key, speakers
 from simulators.encoder import encode_batch, encode_event, encode_heartbeat, encode_status, topic
 from simulators.fleet import with_session
 from simulators.recording import Line, write_recording
 from simulators.saying import boot_name, said
-from simulators.acts import Act
 from simulators.scenario import Planted, Scenario
 from simulators.world import rules_text
 
 _Shown = Callable[[timedelta], None]
+SHOW_EVERY = timedelta(minutes=10)  # of the scenario's time
+_Moment = tuple[timedelta, Act | Device]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,14 +57,16 @@ def lines_of(scenario: Scenario, *, seed: int, show: _Shown = lambda _: None) ->
     sessions, silent = dict(with_session(scenario.world)), set[Key]()
     speaks, boot = speakers(scenario.world), f"{scenario.name}-{seed}"
     yield from (_status(device, "online", scenario.begins) for device in sessions.values())
-    beats = _beats(scenario, sessions, seed)
-    moments = heapq.merge(((act.after, act) for act in scenario.acts(seed)), beats, key=lambda moment: moment[0])
-    for after, what in moments:
+    beats, shown = _beats(scenario, sessions, seed), timedelta()
+    acts: Iterator[_Moment] = ((act.after, act) for act in scenario.acts(seed))
+    for after, what in heapq.merge(acts, beats, key=lambda moment: moment[0]):
         at = scenario.begins + after
+        if after >= shown:
+            show(after)
+            shown = after + SHOW_EVERY
         if isinstance(what, Device):
             if (what.site, what.code) not in silent:
                 yield Line(at=at, topic=topic(what.site, what.code, "heartbeat"), payload=encode_heartbeat())
-            show(after)
             continue
         speaker = speaks[what.site, what.device]
         if what.does == "say":
@@ -97,7 +101,7 @@ def _status(device: Device, state: Any, at: datetime) -> Line:
     return Line(at=at, topic=topic(device.site, device.code, "status"), payload=encode_status(state))
 
 
-def _beats(scenario: Scenario, sessions: dict[Key, Device], seed: int) -> Iterator[tuple[timedelta, Device]]:
+def _beats(scenario: Scenario, sessions: dict[Key, Device], seed: int) -> Iterator[_Moment]:
     """Every beat of every device up to the end, each device with a phase of its own."""
     rng = Random(f"{scenario.name}/{seed}/beats")  # noqa: S311 -- reproducible on purpose
     waiting: list[tuple[timedelta, int, timedelta, Device]] = []

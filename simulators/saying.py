@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from simulators.encoder import Said
 from simulators.acts import Act
+from simulators.encoder import Said
 
 
 def said(act: Act, at: datetime, *, boot: str, child: bool) -> Said:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 import msgspec
 
-from devices.models import Contact, Device, Model, Place, Resident, Site
+from devices.models import Contact, Device, Model, Place, Resident, Site, heartbeat_micros
 from simulators.daily import Daily, Living
 from simulators.dwellings import Homes, Institutions
 from simulators.planted import Fault, Incident, Mode, Raises
@@ -45,13 +45,19 @@ class ScenarioError(Exception):
 
 
 class Live(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """How a scenario is played in real time: for how long, its routines how many times as fast."""
+    """How a scenario is played in real time: for how long, its routines how many times as fast.
+
+    `heartbeat` is that of every device that sends any; `settle`, how long nothing new comes before a check ends.
+    """
 
     lasts: Span | None = None
     speed: float = 1.0
+    heartbeat: str | None = None
     settle: Span = Span(seconds=3)
 
     def __post_init__(self) -> None:
+        if self.heartbeat is not None and not heartbeat_micros("camera", self.heartbeat):
+            raise ValueError("`heartbeat` is longer than nothing")
         if not self.speed > 0:
             raise ValueError("`speed` is above zero")
 

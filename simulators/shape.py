@@ -8,11 +8,14 @@ from fnmatch import fnmatchcase
 from random import Random
 from typing import Any
 
+from msgspec import structs
+
+from devices.models import heartbeat_micros
+from simulators.acts import Act, Timeline
 from simulators.counting import Key, heard
 from simulators.daily import Living, Setting
 from simulators.expected import Expected
 from simulators.planted import Mode, Plot
-from simulators.acts import Act, Timeline
 from simulators.scenario import Scenario
 from simulators.scenario_file import Expect, Override, ScenarioFile, scopes, targets
 from simulators.world import World
@@ -22,6 +25,8 @@ def shaped(file: ScenarioFile, *, mode: Mode, seed: int) -> Scenario:
     """The scenario as it is played in that mode."""
     speed = file.head.live.speed if mode == "live" else 1.0
     lasts = file.head.live.lasts if mode == "live" else None
+    if mode == "live" and file.head.live.heartbeat is not None:
+        file = replace(file, world=beating(file.world, file.head.live.heartbeat))
     plot = _plotted(file, mode, seed)
     return Scenario(
         name=file.name,
@@ -34,6 +39,17 @@ def shaped(file: ScenarioFile, *, mode: Mode, seed: int) -> Scenario:
         planted=sorted(plot.planted, key=lambda planted: planted.after),
         expected=[*(alert for one in plot.planted for alert in one.raises), *_expected(file.expects, mode)],
         settle=file.head.live.settle,
+    )
+
+
+def beating(world: World, heartbeat: str) -> World:
+    """The world with another heartbeat for every device that sends any."""
+    return replace(
+        world,
+        devices=tuple(
+            structs.replace(d, heartbeat=heartbeat) if heartbeat_micros(d.kind, d.heartbeat) else d
+            for d in world.devices
+        ),
     )
 
 

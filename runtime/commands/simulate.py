@@ -141,7 +141,7 @@ def _api(settings: Settings, api: str | None, token_file: Path | None) -> ApiCli
 async def _issued(url: str) -> str:
     now = datetime.now(UTC)
     async with await connect(url, name="simulate") as conn:
-        _, token = await issue_token(conn, role="admin", name="simulate", expires_at=now + timedelta(hours=12), now=now)
+        _, token = await issue_token(conn, role="admin", expires_at=now + timedelta(hours=12), now=now)
     return token
 
 
