@@ -15,6 +15,7 @@ from simulators.world import World
 
 log = logging.getLogger(__name__)
 
+LOOKS = 10
 LOOK_AGAIN = (0.2, 0.6)  # seconds, between two looks whether the thresholds stand
 AGAIN_AFTER = 1.0  # seconds, while the API is not to be reached
 SERVER_AT_FAULT = 500
@@ -59,8 +60,7 @@ async def _prepared(scenario: Scenario, api: ApiClient, broker: Link) -> dict[Ke
             await api.import_registry(scenario.world.registry())
             await _set_thresholds(scenario.overrides, api)
             links = await _logins(scenario.world, api, broker)
-            while await _set_thresholds(scenario.overrides, api):  # another scenario may set its own at the same time
-                await asyncio.sleep(random.uniform(*LOOK_AGAIN))  # noqa: S311 -- no secret
+            await _stand_by_thresholds(scenario.overrides, api)
             return links  # noqa: TRY300 -- what follows is for where it could not be had
         except OSError as error:
             log.info("the API is not to be reached yet", extra={"error": type(error).__name__})
@@ -69,6 +69,14 @@ async def _prepared(scenario: Scenario, api: ApiClient, broker: Link) -> dict[Ke
                 raise
             log.info("the API is not ready yet", extra={"status": error.status})
         await asyncio.sleep(AGAIN_AFTER)
+
+
+async def _stand_by_thresholds(wanted: Mapping[str, Sequence[Mapping[str, Any]]], api: ApiClient) -> None:
+    """Put again what another scenario, which set its own at the same time, may have taken away."""
+    for _ in range(LOOKS):
+        if not await _set_thresholds(wanted, api):
+            return
+        await asyncio.sleep(random.uniform(*LOOK_AGAIN))  # noqa: S311 -- no secret
 
 
 async def _set_thresholds(wanted: Mapping[str, Sequence[Mapping[str, Any]]], api: ApiClient) -> bool:
