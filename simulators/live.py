@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 LOOKS = 10
 LOOK_AGAIN = (0.2, 0.6)  # seconds, between two looks whether the thresholds stand
 AGAIN_AFTER = 1.0  # seconds, while the API is not to be reached
+AT_ONCE = 4  # credentials being issued: a fleet is not to keep the desk waiting
 SERVER_AT_FAULT = 500
 
 
@@ -98,5 +99,11 @@ def _said(override: Mapping[str, Any]) -> dict[str, Any]:
 
 async def _logins(world: World, api: ApiClient, broker: Link) -> dict[Key, Link]:
     keys = [key for key, _ in with_session(world)]
-    credentials = await asyncio.gather(*(api.credentials(*key) for key in keys))
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def issued(key: Key) -> tuple[str, str]:
+        async with room:
+            return await api.credentials(*key)
+
+    credentials = await asyncio.gather(*map(issued, keys))
     return {key: broker.as_user(*login) for key, login in zip(keys, credentials, strict=True)}

@@ -54,11 +54,16 @@ def played(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Played:
     (folder / "token").write_text(stack.token)
     data = ("--data", str(stack.data))
     elsewhere = ("--api", f"http://127.0.0.1:{stack.http}", "--token-file", str(folder / "token"))
-    calls = {name: (name, *data) for name in SHORT}
+    calls: dict[str, tuple[str, ...]] = {name: (name, *data) for name in SHORT}
     calls["broken"] = (str(folder / "broken.toml"), *data)
     calls["sos-storm"] = ("sos-storm", *elsewhere, "--mqtt-url", f"mqtt://127.0.0.1:{stack.mqtt}")
     runs = {name: _start(folder / name, *call) for name, call in calls.items()}
-    return {name: _end(folder / name, run) for name, run in runs.items()}
+    try:
+        return {name: _end(folder / name, run) for name, run in runs.items()}
+    finally:
+        for run in runs.values():
+            run.kill()
+            run.wait()
 
 
 def _start(path: Path, *call: str) -> subprocess.Popen[bytes]:
@@ -67,7 +72,7 @@ def _start(path: Path, *call: str) -> subprocess.Popen[bytes]:
 
 
 def _end(path: Path, run: subprocess.Popen[bytes]) -> tuple[int, str, str]:
-    code = run.wait(240)
+    code = run.wait(180)
     return code, path.with_suffix(".out").read_text(), path.with_suffix(".err").read_text()
 
 

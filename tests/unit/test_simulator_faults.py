@@ -24,8 +24,8 @@ WINDOW = Window(devices=frozenset({("h", "mag")}), begin=seconds(10), end=second
 HUB = Window(devices=frozenset({("h", "gw")}), begin=seconds(10), end=seconds(20))
 
 
-def door(second: float, word: str = "opened", **more: int) -> Act:
-    return Act(after=seconds(second), site="h", device="mag", type=f"door.{word}", **more)
+def door(second: float, word: str = "opened", *, seq: int = 0) -> Act:
+    return Act(after=seconds(second), site="h", device="mag", type=f"door.{word}", seq=seq)
 
 
 def motion(second: float) -> Act:
