@@ -2,7 +2,7 @@
 
 import typer
 
-from runtime.commands import doctor, play, registry, serve, token, up
+from runtime.commands import doctor, play, registry, serve, simulate, token, up
 from runtime.errors import told
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app.command()(serve.api)
 app.command()(serve.migrate)
 app.command()(play.play)
 app.command()(doctor.doctor)
+app.command()(simulate.simulate)
 app.add_typer(token.app, name="token")
 app.add_typer(registry.app, name="registry")
 

@@ -3,10 +3,14 @@
 import asyncio
 import http.client
 import json
+import random
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 TIMEOUT = 30  # seconds
+BUSY = 503
+TRIES = 10
+AGAIN_AFTER = (0.2, 1.0)  # seconds
 
 
 class ApiError(Exception):
@@ -42,7 +46,32 @@ class ApiClient:
     async def put_overrides(self, rule: str, overrides: list[dict[str, Any]]) -> None:
         await self._call("PUT", f"/rules/{quote(rule)}/overrides", json.dumps(overrides).encode())
 
+    async def alerts(self, **filters: str) -> list[dict[str, Any]]:
+        """Every alert that fits, page by page."""
+        found: list[dict[str, Any]] = []
+        query = {**filters, "limit": "500"}
+        while True:
+            page = await self._call("GET", f"/alerts?{urlencode(query)}")
+            found += page["items"]
+            if page["next"] is None:
+                return found
+            query["cursor"] = page["next"]
+
+    async def close(self, alert: int, *, outcome: str, contact: str) -> None:
+        """Claim an alert and close it."""
+        await self._call("POST", f"/alerts/{alert}/claim")
+        body = {"outcome": outcome, "contact": contact}
+        await self._call("POST", f"/alerts/{alert}/close", json.dumps(body).encode())
+
     async def _call(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json") -> Any:
+        """Call, and again a few times where the API says that it is busy and that nothing was changed."""
+        for _ in range(TRIES):
+            try:
+                return await asyncio.to_thread(self._request, method, f"/api/v1{path}", body, kind)
+            except ApiError as error:
+                if error.status != BUSY:
+                    raise
+            await asyncio.sleep(random.uniform(*AGAIN_AFTER))  # noqa: S311 -- jitter, no secret
         return await asyncio.to_thread(self._request, method, f"/api/v1{path}", body, kind)
 
     def _request(self, method: str, path: str, body: bytes | None, kind: str) -> Any:

@@ -2,12 +2,13 @@
 
 import asyncio
 
+from simulators.acts import Act, seconds, told
 from simulators.api_client import ApiClient
 from simulators.homes import home, institution
 from simulators.link import Link
 from simulators.live import run_live
 from simulators.routines import calling, coming_and_going, falling_silent, left_open, moving, resting
-from simulators.scenario import Act, Scenario, seconds, told
+from simulators.scenario import Scenario
 
 HOME, CARE = "demo-home-1", "demo-care-1"
 SITES = (f"site:{HOME}", f"site:{CARE}")

@@ -7,21 +7,21 @@ from typing import Literal
 import aiomqtt
 
 from devices.models import Device, heartbeat_micros
-from simulators.encoder import Channel, Said, encode_batch, encode_event, encode_heartbeat, encode_status, topic
+from simulators.acts import Act
+from simulators.encoder import Channel, encode_batch, encode_event, encode_heartbeat, encode_status, topic
 from simulators.link import Link
 from simulators.publisher import Message, Publisher
-from simulators.scenario import Act
+from simulators.saying import boot_name, said
 
 
 class DeviceSession:
     """What a device with a session of its own does; a gateway also speaks for its children.
 
-    `boot` names this life of it: `seq` starts at 1 with it.
+    `boot` names this run; what is said carries its own count (`simulators.counting`).
     """
 
     def __init__(self, device: Device, link: Link, *, boot: str) -> None:
         self._device, self._boot = device, boot
-        self._seq: dict[str, int] = {}
         self._beat = heartbeat_micros(device.kind, device.heartbeat)
         gone, here = self._status("offline"), self._status("online")
         will = aiomqtt.Will(gone.topic, gone.payload, gone.qos, gone.retain)
@@ -40,11 +40,14 @@ class DeviceSession:
 
     async def say(self, act: Act, at: datetime) -> None:
         """Send what the device, or a child of this gateway, says; it is sent until it is acknowledged."""
-        said = self._said(act, at)
-        if act.device == self._device.code:
-            await self._publisher.send(Message(topic=self._topic("event"), payload=encode_event(said)))
-        else:
-            await self._publisher.send(Message(topic=self._topic("batch"), payload=encode_batch([said])))
+        child = act.device != self._device.code
+        event = said(act, at, boot=boot_name(self._boot, act.life), child=child)
+        payload = encode_batch([event]) if child else encode_event(event)
+        await self._publisher.send(Message(topic=self._topic("batch" if child else "event"), payload=payload))
+
+    async def drained(self) -> None:
+        """Return once all that was said is acknowledged."""
+        await self._publisher.drained()
 
     async def leave(self) -> None:
         """Say what the last will would say, where a session is about to be ended as if the device had failed."""
@@ -55,19 +58,6 @@ class DeviceSession:
             await self._publisher.connected.wait()
             await self._publisher.offer(Message(topic=self._topic("heartbeat"), payload=encode_heartbeat(), qos=0))
             await asyncio.sleep(beat)
-
-    def _said(self, act: Act, at: datetime) -> Said:
-        self._seq[act.device] = self._seq.get(act.device, 0) + 1
-        child = act.device if act.device != self._device.code else None
-        return Said(
-            type=act.type,
-            at=at,
-            seq=self._seq[act.device],
-            boot=self._boot,
-            value=act.value,
-            unit=act.unit,
-            device=child,
-        )
 
     def _status(self, state: Literal["online", "offline"]) -> Message:
         return Message(topic=self._topic("status"), payload=encode_status(state), retain=True)

@@ -3,18 +3,19 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from devices.models import Device
+from simulators.acts import Act
 from simulators.device import DeviceSession
 from simulators.link import Link
-from simulators.scenario import Act
 from simulators.world import World
 
 log = logging.getLogger(__name__)
 
 Key = tuple[str, str]  # site, device
+Afterwards = Callable[[datetime], Awaitable[None]]
 
 
 class Fleet:
@@ -25,31 +26,41 @@ class Fleet:
         self._sessions = {key: DeviceSession(d, links[key], boot=boot) for key, d in with_session(world)}
         self._running: dict[Key, asyncio.Task[None]] = {}
 
-    async def run(self, acts: Iterator[Act]) -> None:
-        """Connect every device, then act in real time; returns after the last act, disconnected."""
+    async def run(self, acts: Iterator[Act], afterwards: Afterwards | None = None) -> None:
+        """Connect every device, then act in real time; returns after the last act, disconnected.
+
+        Before that, while they are still alive, all that was said is acknowledged and `afterwards` has ended.
+        """
         async with asyncio.TaskGroup() as group:
             for key in self._sessions:
                 self._begin(group, key)
             await asyncio.gather(*(session.connected() for session in self._sessions.values()))
             log.info("simulated devices are connected", extra={"devices": len(self._sessions)})
-            await self._follow(group, acts)
+            began = datetime.now(UTC)
+            await self._follow(group, acts, began)
+            await asyncio.gather(*(self._sessions[key].drained() for key in self._running))
+            if afterwards is not None:
+                await afterwards(began)
             for task in self._running.values():
                 task.cancel()
 
-    async def _follow(self, group: asyncio.TaskGroup, acts: Iterator[Act]) -> None:
-        began = time.monotonic()
+    async def _follow(self, group: asyncio.TaskGroup, acts: Iterator[Act], began: datetime) -> None:
+        start = time.monotonic()
         for act in acts:
-            await asyncio.sleep(max(0.0, began + act.after.total_seconds() - time.monotonic()))
-            await self._perform(group, act)
+            wait = start + act.after.total_seconds() - time.monotonic()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            await self._perform(group, act, began)
 
-    async def _perform(self, group: asyncio.TaskGroup, act: Act) -> None:
+    async def _perform(self, group: asyncio.TaskGroup, act: Act, began: datetime) -> None:
         speaker = self._speakers[act.site, act.device]
         if act.does == "come_back":
             self._begin(group, speaker)
         elif act.does == "fall_silent":
             await self._end(speaker)
         elif speaker in self._running:  # a device that is silent says nothing
-            await self._sessions[speaker].say(act, datetime.now(UTC))
+            at = began + (act.after if act.told is None else act.told)
+            await self._sessions[speaker].say(act, at)
 
     def _begin(self, group: asyncio.TaskGroup, key: Key) -> None:
         if key not in self._running:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from random import Random
 
-from simulators.scenario import Act, Timeline, every, seconds
+from simulators.acts import Act, Timeline, every, seconds
 
 START = 15.0  # seconds before the day-to-day begins: the story has the first word
 

@@ -31,6 +31,7 @@ class ApiStub:
                 return 200, {"items": self.rules, "next": None}
             case ["PUT", "rules", rule, "overrides"]:
                 self.overrides[rule] = json.loads(body)
+                self.rules = [{**r, "overrides": self.overrides.get(r["code"], r["overrides"])} for r in self.rules]
                 return 200, {"version": 2}
             case ["POST", "sites", site, "devices", device, "credentials"]:
                 return 201, {"username": f"{site}:{device}", "password": f"password-of-{device}"}

@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 import pytest
 
 from devices.models import Device, Site
+from simulators.acts import Act, seconds, told
 from simulators.api_client import ApiClient, ApiError
 from simulators.demo import demo, run
 from simulators.link import Link
 from simulators.live import run_live
-from simulators.scenario import Act, Scenario, seconds, told
+from simulators.scenario import Scenario
 from simulators.world import World
 from tests.api_stub import ApiStub, api_stub
 from tests.broker_stub import BrokerStub, Published, broker_stub

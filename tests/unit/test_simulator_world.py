@@ -9,9 +9,10 @@ import pytest
 
 from devices.models import Device
 from devices.registry_file import read_registry
+from simulators.acts import Act, every, seconds, told
 from simulators.demo import DAY_TO_DAY, demo
 from simulators.fleet import with_session
-from simulators.scenario import Act, Scenario, every, seconds, told
+from simulators.scenario import Scenario
 from simulators.world import World
 
 MINUTE = seconds(60)
