@@ -8,6 +8,9 @@ DUPLICATES = Counter("shouwang_duplicates_total", "Events acknowledged but not s
 QUARANTINED = Counter("shouwang_quarantined_total", "Messages and items put in quarantine", ["reason"])
 COMMITS = Counter("shouwang_ingest_commits_total", "Transactions of ingest committed")
 RETRIES = Counter("shouwang_ingest_retries_total", "Transactions of ingest that failed and were tried again")
+REFUSED_STRETCHES = Counter(
+    "shouwang_ingest_refused_stretches_total", "Transactions of ingest that failed for what was in them", ["reason"]
+)
 BATCH_SECONDS = Histogram(
     "shouwang_ingest_batch_duration_seconds",
     "From closing a batch to its commit",

@@ -22,6 +22,7 @@ UNKNOWN_DEVICE = "unknown_device"
 WRONG_SITE = "wrong_site"
 NOT_PARENT = "not_parent"
 REFUSED_BY_DATABASE = "refused_by_database"
+REFUSED_BY_ENGINE = "refused_by_engine"
 
 
 class Refusal(NamedTuple):

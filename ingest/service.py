@@ -18,10 +18,11 @@ from ingest.delivery import Delivery, Receipt
 from ingest.holding import Holding, take_over
 from ingest.inbox import Inbox
 from ingest.protocol import Engine
-from ingest.quarantine import Refusal
+from ingest.quarantine import Refusal, refuse
 from ingest.receive import BeatReceiver, EventReceiver
 from ingest.session import Broker, Change, Receiver, Session
 from ingest.settings import IngestSettings
+from ingest.sifting import Refused, named, sift, tell
 from ingest.standing import SECOND, SessionName, Standing
 from ingest.state import flush_states
 from ingest.stretch import Stretch
@@ -45,6 +46,8 @@ TIDY_SECONDS = 3600.0
 FAREWELL_SECONDS = 5.0
 STALLED_MICROS = 30 * SECOND
 RETRY_SECONDS = (0.1, 2.0)
+# How long the clock, or an entry of the log, that the engine does not take waits for its next try.
+CLOCK_RETRY_SECONDS = (0.5, 30.0)
 STRAYS_HELD = 10_000
 
 
@@ -71,6 +74,8 @@ class IngestService:
         self._dead: SessionName | None = None
         self._stopping = False
         self._fenced = False
+        self._clock_failures = 0
+        self._clock_waits_until = 0.0
 
     async def run(self) -> None:
         """Hold the partition and write what the broker brings. Raises `Fenced` when another holder has come."""
@@ -172,13 +177,62 @@ class IngestService:
             if self._dead is not None:
                 raise NetworkThreadDied(f"the network thread of the session for {self._dead} has ended")
             strays, self._strays = self._strays, []
-            stretch = self._stretch(batch, [*batch.deliveries, *strays])
-            if self._is_needed(stretch):
-                self._control_waiting = False
-                self._adopt(stretch, await self._finished(self._commit(stretch)))
+            await self._take_in(batch, [*batch.deliveries, *strays])
+            self._inbox.release(batch.deliveries)
+
+    async def _take_in(self, batch: Batch, deliveries: Sequence[Delivery]) -> None:
+        try:
+            with named():
+                stretch = self._stretch(batch, deliveries)
+                needed = self._is_needed(stretch)
+            if needed:
+                await self._write(stretch)
             elif stretch.caught_up:
                 self._standing.alive_at = stretch.now
-            self._inbox.release(batch.deliveries)
+            if stretch.caught_up:
+                self._clock_failures = 0
+        except Refused as error:
+            tell(error, "a stretch was refused: writing it in parts", messages=len(deliveries))
+            await self._take_in_parts(deliveries, error)
+
+    async def _write(self, stretch: Stretch) -> None:
+        self._control_waiting = False
+        self._adopt(stretch, await self._finished(self._commit(stretch)))
+
+    async def _take_in_parts(self, deliveries: Sequence[Delivery], error: Refused) -> None:
+        """Write each thing by itself: what others put into the log, then the messages; the clock waits meanwhile."""
+        await self._write_control()
+        if deliveries and await sift(deliveries, write=self._write_messages, set_aside=self._set_aside):
+            return
+        # No message was at fault: it is what the clock brings, and that is tried again later.
+        seconds = _pause(self._clock_failures, CLOCK_RETRY_SECONDS)
+        self._clock_failures += 1
+        self._clock_waits_until = time.monotonic() + seconds
+        tell(error, "what falls due cannot be taken in: rules stand still", seconds=round(seconds, 1))
+
+    async def _write_control(self) -> None:
+        """Take in what others put into the log. It cannot be passed over: tried until it is taken."""
+        attempt = 0
+        while True:
+            try:
+                return await self._write_messages([])
+            except Refused as error:
+                tell(error, "an entry of the log cannot be taken in: everything waits", attempt=attempt)
+                await asyncio.sleep(_pause(attempt, CLOCK_RETRY_SECONDS))
+                attempt += 1
+
+    async def _write_messages(self, deliveries: Sequence[Delivery]) -> None:
+        with named():
+            decoded = self._holding.decoder.decode(deliveries, live=False)
+        await self._write(Stretch(deliveries=deliveries, decoded=decoded, now=self._now(), caught_up=False))
+
+    async def _set_aside(self, delivery: Delivery, error: Refused) -> None:
+        """Put a whole message into quarantine, in which it is acknowledged."""
+        tell(error, "a message goes to quarantine whole", bytes=len(delivery.payload))
+        decoded = self._holding.decoder.decode([], live=False)
+        source = "/".join(delivery.topic.split("/")[2:4])
+        decoded.refusals.append(refuse(delivery, source, error.reason, error.detail))
+        await self._write(Stretch(deliveries=[delivery], decoded=decoded, now=self._now(), caught_up=False))
 
     def _now(self) -> int:
         """Return the wall clock, which for us never goes back."""
@@ -188,6 +242,7 @@ class IngestService:
     def _stretch(self, batch: Batch, deliveries: Sequence[Delivery]) -> Stretch:
         now = batch.drained_at or self._now()
         caught_up = self._standing.judge(batch.drained_at, time.monotonic())
+        caught_up = caught_up and time.monotonic() >= self._clock_waits_until
         decoded = self._holding.decoder.decode(deliveries, live=caught_up)
         self._holding.liveness.touch(decoded.alive)
         stall = self._standing.stall_before(now) if caught_up else None
@@ -221,7 +276,7 @@ class IngestService:
             while True:
                 try:
                     written = await self._holding.writer.write(await self._connected(), stretch)
-                except (DataRefused, WrongVersion):
+                except WrongVersion:
                     raise
                 except StoreError as error:
                     metrics.RETRIES.inc()
@@ -274,8 +329,7 @@ class IngestService:
         log.log(level, "the database did not take it: trying again", extra={"error": str(error), "attempt": attempt})
         self._database_ok = False
         await self._close_connection()
-        first, longest = RETRY_SECONDS
-        await asyncio.sleep(min(longest, first * 2 ** min(attempt, 10)) * random.uniform(0.5, 1.5))  # noqa: S311 -- jitter is no secret
+        await asyncio.sleep(_pause(attempt, RETRY_SECONDS))
 
     # ---------------------------------------------------------------- beside the log
 
@@ -331,6 +385,12 @@ class IngestService:
         }
         ok = standing.granted and self._database_ok and idle < STALLED_MICROS
         await report(conn, ok=ok, detail=detail)
+
+
+def _pause(attempt: int, seconds: tuple[float, float]) -> float:
+    """Return how long to wait before the next try: doubled each time, from the first of `seconds` to the last."""
+    first, longest = seconds
+    return min(longest, first * 2.0 ** min(attempt, 10)) * random.uniform(0.5, 1.5)  # noqa: S311 -- jitter is no secret
 
 
 def _count(stretch: Stretch, written: Written) -> None:

@@ -15,7 +15,8 @@ from ingest.decode import Decoded, Decoder
 from ingest.liveness import Change, Liveness
 from ingest.numbering import number
 from ingest.protocol import Engine
-from ingest.quarantine import Refusal, keep, name_strangers
+from ingest.quarantine import REFUSED_BY_DATABASE, Refusal, keep, name_strangers
+from ingest.sifting import Refused, named
 from ingest.state import keep_changes
 from ingest.stretch import Stretch, moment
 from store.errors import DataRefused, StoreUnavailable, translated
@@ -59,15 +60,20 @@ class Writer:
         """Commit a stretch, or find that an earlier try of it was committed after all.
 
         Raises `StoreUnavailable` or `LockTimeout` when nothing can be said yet: call again with the same stretch.
-        Raises `Fenced` when another ingest holds the partition.
+        Raises `Fenced` when another ingest holds the partition, `Refused` when the same stretch would fail again.
         """
         if (earlier := await self._resolve(conn)) is not None:
             return earlier
         while True:
             try:
-                return await self._try(conn, stretch)
+                with named():
+                    written = await self._try(conn, stretch)
             except DataRefused as error:
-                await self._set_culprits_aside(conn, stretch, error)
+                with named():
+                    await self._set_culprits_aside(conn, stretch, error)
+            else:
+                self._engine.adopt()
+                return written
 
     async def _resolve(self, conn: Connection) -> Written | None:
         """Return what an earlier try wrote if its COMMIT, whose answer never came, took effect."""
@@ -102,7 +108,6 @@ class Writer:
             self._engine.drop()
             raise
         self._in_doubt = None
-        self._engine.adopt()
         return written
 
     async def _in_transaction(self, conn: Connection, stretch: Stretch) -> Written:
@@ -191,10 +196,12 @@ class Writer:
         return refusals
 
     async def _set_culprits_aside(self, conn: Connection, stretch: Stretch, error: DataRefused) -> None:
-        """Find the events that the database does not take. If there are none, the fault is ours: raise it."""
+        """Find the events that the database does not take. If there are none, it refuses what they cause."""
         decoded = stretch.decoded
-        culprits = set(await find_refused(conn, decoded.events, decoded.details)) - stretch.refused_rows
+        with translated():
+            found = await find_refused(conn, decoded.events, decoded.details)
+        culprits = set(found) - stretch.refused_rows
         if not culprits:
-            raise error
+            raise Refused(REFUSED_BY_DATABASE, f"{error} {error.sqlstate}") from error
         log.warning("the database refuses events", extra={"events": len(culprits), "sqlstate": error.sqlstate})
         stretch.refused_rows |= culprits

@@ -48,6 +48,7 @@ class RecordingEngine:
         self.position = 0
         self.adopted: list[Ran] = []
         self.dropped = 0
+        self.choked = 0
         self.is_due = False
         self._pending: tuple[int, Ran] | None = None
 
@@ -66,6 +67,9 @@ class RecordingEngine:
         watermark: int | None,
         received_at: int,  # noqa: ARG002 -- the protocol's
     ) -> Nothing:
+        if self.chokes_on(control, watermark):
+            self.choked += 1
+            raise ZeroDivisionError
         await self.consider(events)
         assert self._pending is None, "the last run was neither adopted nor dropped"
         positions = [e.position for e in control] + events["position"].tolist()
@@ -78,6 +82,10 @@ class RecordingEngine:
 
     async def consider(self, events: NDArray[np.void]) -> None:
         """For those that want to stand in the midst of a transaction."""
+
+    def chokes_on(self, control: Sequence[InputEntry], watermark: int | None) -> bool:  # noqa: ARG002 -- for others
+        """For those that have a bug."""
+        return False
 
     def adopt(self) -> None:
         assert self._pending is not None
