@@ -17,16 +17,27 @@ from store.queries import load
 
 SQL = load("alerts")
 
+# At a start nobody waits for us, yet who holds the row for longer than this hangs, and the start is tried again.
+LOCK_SECONDS = 10.0
+
 
 class UnknownRule(LookupError):
     """There is no rule of this code."""
 
 
 async def ensure_versions(conn: Connection, rules: Mapping[str, Rule] | None = None) -> int:
-    """Write a version for each rule of the catalogue that differs from its newest one. Returns how many."""
+    """Write a version for each rule of the catalogue that differs from its newest one. Returns how many.
+
+    Raises `LockTimeout` where somebody else hangs on the head row.
+    """
     wanted = load_catalogue() if rules is None else rules
+    with translated():
+        return await _ensure(conn, wanted)
+
+
+async def _ensure(conn: Connection, wanted: Mapping[str, Rule]) -> int:
     async with conn.transaction():
-        head = await lock_head(conn)
+        head = await lock_head(conn, wait=LOCK_SECONDS)
         newest = await newest_versions(conn)
         changed = [r for r in wanted.values() if newest.get(r.code, {}).get("definition") != r.document]
         for rule in changed:
@@ -58,6 +69,11 @@ async def put_overrides(conn: Connection, rule: str, overrides: Any, *, by: str,
 
     Raises `UnknownRule`, or `OverrideError` with every problem, also for a scope that the registry does not know.
     """
+    with translated():
+        return await _put(conn, rule, overrides, by=by, now=now)
+
+
+async def _put(conn: Connection, rule: str, overrides: Any, *, by: str, now: datetime) -> int:
     async with conn.transaction():
         head = await lock_head(conn, wait=1.0)
         newest = (await newest_versions(conn)).get(rule)

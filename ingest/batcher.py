@@ -1,4 +1,4 @@
-"""When a batch closes: after 20 ms or 2,000 messages, at once on an emergency (design, guarantee 3)."""
+"""When a batch closes: after 20 ms or 2,000 events, at once on an emergency (design, guarantee 3)."""
 
 import time
 from collections.abc import Callable

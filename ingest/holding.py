@@ -12,7 +12,7 @@ from ingest.numbering import load_numbers
 from ingest.protocol import Engine
 from ingest.state import load_states
 from ingest.stretch import micros_of, moment
-from ingest.writer import Writer
+from ingest.writer import LOCK_SECONDS, Writer
 from store.errors import translated
 from store.head import lock_head, raise_epoch
 from store.partitions import ensure_partitions
@@ -34,11 +34,15 @@ class Holding:
 
 
 async def take_over(conn: Connection, engine: Engine) -> Holding:
-    """Fence whoever held the partition, then rebuild. Raises `StoreUnavailable`: try all of it again."""
-    epoch = await raise_epoch(conn)
+    """Fence whoever held the partition, then rebuild. Raises `StoreUnavailable`, `LockTimeout`: try all of it again."""
     with translated():
-        async with conn.transaction():
-            alive_at = (await lock_head(conn, epoch=epoch)).alive_at
+        return await _take_over(conn, engine)
+
+
+async def _take_over(conn: Connection, engine: Engine) -> Holding:
+    epoch = await raise_epoch(conn, wait=LOCK_SECONDS)
+    async with conn.transaction():
+        alive_at = (await lock_head(conn, epoch=epoch, wait=LOCK_SECONDS)).alive_at
     await ensure_partitions(conn, moment(wall_micros()))
     await engine.bootstrap(conn)
     # After the engine: what it has seen of the registry, the directory has then seen too.

@@ -46,6 +46,8 @@ def _meaning(error: psycopg.Error) -> StoreError:
     kind = type(error).__name__
     if isinstance(error, psycopg.errors.LockNotAvailable):
         return LockTimeout("the lock was not free in time")
+    if isinstance(error, psycopg.errors.IdleInTransactionSessionTimeout):
+        return StoreUnavailable(kind)
     if state.startswith("23"):
         return Conflict(kind, sqlstate=state)
     if state.startswith(_DATA_CLASSES) or isinstance(error, psycopg.DataError):

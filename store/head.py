@@ -76,10 +76,16 @@ async def save_head(conn: Connection, head: Head) -> None:
         )
 
 
-async def raise_epoch(conn: Connection) -> int:
-    """Become the holder: whoever held the partition before is fenced from now on. Returns the new epoch."""
+async def raise_epoch(conn: Connection, *, wait: float | None = None) -> int:
+    """Become the holder: whoever held the partition before is fenced from now on. Returns the new epoch.
+
+    Raises `LockTimeout` after `wait` seconds.
+    """
     with translated():
-        row = await (await conn.execute(SQL["raise_epoch"])).fetchone()
+        async with conn.transaction():
+            if wait is not None:
+                await conn.execute(SQL["set_lock_timeout"], {"timeout": f"{round(wait * 1000)}ms"})
+            row = await (await conn.execute(SQL["raise_epoch"])).fetchone()
     if row is None:
         raise Fenced("this database has no head row")
     return int(row["epoch"])

@@ -16,13 +16,18 @@ Pool = AsyncConnectionPool[Connection]
 OLDEST_SERVER = 150000
 
 
-def _options(name: str) -> dict[str, object]:
+# Who stands still inside a transaction (a stopped process, say) is ended by the server: he may hold the head row,
+# for which everybody waits. Far longer than any transaction of ours is idle.
+IDLE_SECONDS = 10.0
+
+
+def _options(name: str, idle: float = IDLE_SECONDS) -> dict[str, object]:
     return {
         "autocommit": True,
         "row_factory": dict_row,
         "application_name": f"shouwang-{name}",
         "connect_timeout": 5,
-        "options": "-c TimeZone=UTC",
+        "options": f"-c TimeZone=UTC -c idle_in_transaction_session_timeout={round(idle * 1000)}",
         # A peer that vanished without a word is noticed within seconds, not hours.
         "keepalives_idle": 10,
         "keepalives_interval": 5,
@@ -31,10 +36,13 @@ def _options(name: str) -> dict[str, object]:
     }
 
 
-async def connect(url: str, *, name: str) -> Connection:
-    """One connection of its own, with autocommit, rows as dicts and UTC. Raises `StoreUnavailable`."""
+async def connect(url: str, *, name: str, idle: float = IDLE_SECONDS) -> Connection:
+    """One connection of its own, with autocommit, rows as dicts and UTC. Raises `StoreUnavailable`.
+
+    `idle`: after so many seconds of doing nothing within a transaction the server ends it.
+    """
     with translated():
-        connection = await psycopg.AsyncConnection[DictRow].connect(url, **_options(name))  # type: ignore[arg-type]  # one dict for pool and connect
+        connection = await psycopg.AsyncConnection[DictRow].connect(url, **_options(name, idle))  # type: ignore[arg-type]  # one dict for pool and connect
     try:
         _check_version(connection)
     except WrongVersion:

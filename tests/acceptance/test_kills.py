@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from statistics import median
 
 import paho.mqtt.client as mqtt
 import psutil
@@ -58,10 +59,10 @@ def stored_count(stack: Stack) -> int:
 
 
 def test_a_press_that_ingest_took_with_it(stack: Stack) -> None:
-    """Ingest is killed holding an unacknowledged press: one alert within 5 s of the restart (the quickest of three)."""
+    """Ingest is killed holding an unacknowledged press: one alert within 5 s of the restart (the median of three)."""
     sites = ("taken1", "taken2", "taken3")
     stack.register(homes(*sites))
-    assert min(seconds_to_the_alert_of_a_lost_press(stack, site) / crowding() for site in sites) < 5
+    assert median(seconds_to_the_alert_of_a_lost_press(stack, site) / crowding() for site in sites) < 5
     assert [alert["occurrences"] for site in sites for alert in stack.alerts(site, "S-01")] == [1, 1, 1]
 
 

@@ -1,6 +1,7 @@
 """A press with a device's own credentials, and what a device may not do."""
 
 import time
+from statistics import median
 
 import pytest
 
@@ -20,10 +21,10 @@ def stored(stack: Stack, device: Device) -> list[dict[str, object]]:
 
 
 def test_a_press_is_an_alert_within_a_second(stack: Stack) -> None:
-    """From the press to the list of the API, through broker, ingest and database: the quickest of three tells."""
+    """From the press to the list of the API, through broker, ingest and database: the median of three tells."""
     sites = ("press1", "press2", "press3")
     stack.register(homes(*sites))
-    assert min(seconds_to_alert(stack, site) / crowding() for site in sites) < 1
+    assert median(seconds_to_alert(stack, site) / crowding() for site in sites) < 1
     alert = stack.alerts(sites[0], "S-01")[0]
     assert (alert["severity"], alert["condition"], alert["handling"], alert["occurrences"]) == (
         "P1",

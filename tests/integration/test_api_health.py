@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi.sse import format_sse_event
 from psycopg.types.json import Jsonb
 
 from api.app import create_app
@@ -234,14 +235,23 @@ async def test_docs_page(api: Api) -> None:
     assert_problem(await api.client.get("/docs/other.js"), 404, "not-found")
 
 
-async def test_feed_keeps_alive_and_checks_rights(database_url: str) -> None:
+async def test_feed_keeps_alive_and_checks_rights(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An idle feed says that it lives, and ends soon after its reader's rights do."""
     times = FeedTimes(keep_alive=0.05, rights=0.2)
+    said: list[str] = []
+
+    def note(*, comment: str, retry: int | None = None) -> bytes:
+        said.append(comment)
+        return format_sse_event(comment=comment, retry=retry)
+
+    monkeypatch.setattr("api.feed.format_sse_event", note)
     async with running_api(database_url, feed_times=times) as api:
         headers = await api.bearer("duty", name="gone")
         reading = asyncio.create_task(api.client.get("/api/v1/alerts/feed", headers=headers))
-        await asyncio.sleep(0.5)
-        assert not reading.done()
+        async with asyncio.timeout(10):
+            while said.count("keep-alive") < 10:
+                assert not reading.done()
+                await asyncio.sleep(0.01)
         async with api.service.connection() as conn:
             await conn.execute("UPDATE principal SET revoked_at = now() WHERE name = 'gone'")
         answer = await asyncio.wait_for(reading, 10)

@@ -104,3 +104,14 @@ def test_emergency_is_seen_early_rather_than_late() -> None:
     assert may_be_emergency(b'{"type":"\\u0073os.pressed"}')
     assert may_be_emergency(b'[{"type":"door.opened"},{"type":"fall.detected"}]')
     assert not may_be_emergency(DOOR)
+
+
+async def test_batches_of_gateways_are_counted_by_their_events() -> None:
+    """A stretch is bounded by events; one message alone may bring more."""
+    inbox = Inbox()
+    batch = b"[" + b",".join([DOOR] * 600) + b"]"
+    for _ in range(7):
+        inbox.put(_delivery(batch)._replace(topic="shouwang/v1/h1/gw/batch"))
+    inbox.put(_delivery(b"[" + b",".join([DOOR] * 9_000) + b"]")._replace(topic="shouwang/v1/h1/gw/batch"))
+    batcher = Batcher(inbox, linger=0)
+    assert [len((await batcher.next(NEVER)).deliveries) for _ in range(4)] == [3, 3, 1, 1]
