@@ -216,7 +216,7 @@ async def test_ingest_forgets(broker: RunningBroker, database_url: str, pool: Po
                 await create(
                     conn, "device", {"site": "h1", "code": "cam", "kind": "camera", "heartbeat": "1s"}, editor()
                 )
-                await until(lambda: cam["heartbeat"][ids["cam"]] > 0)
+                await until(lambda: cam["interval"][ids["cam"]] > 0)
                 await say(client, "h1/sos-1", payload={"type": "sos.pressed"})
                 await until(lambda: count(pool, "event", at_least=1))
                 assert ingest.service._holding.liveness.changes(micros(datetime.now(UTC)), [], scan=True) == []
