@@ -32,7 +32,8 @@ async def test_a_press_is_an_alert_as_the_contract_writes_it(service: Home) -> N
     assert list(alert) == [
         "id", "rule", "rule_version", "name", "advice", "severity", "severity_since", "respond_by",
         "condition", "handling", "site", "subject",
-        "resident", "raised_at", "received_at", "cleared_at", "claimed_by", "claimed_at", "proposed_by", "closed_at", "outcome",
+        "resident", "raised_at", "received_at", "cleared_at", "claimed_by", "claimed_at", "proposed_by", "closed_at",
+        "outcome",
         "occurrences", "last_occurrence_at", "inhibits", "escalation", "flags", "evidence",
     ]  # fmt: skip
     assert (alert["rule"], alert["severity"], alert["handling"]) == ("S-01", "P1", "new")
