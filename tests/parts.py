@@ -124,6 +124,12 @@ class RunningBroker:
             self.child.signal(signal.SIGKILL)
             await self.child.wait()
 
+    def pause(self) -> None:
+        """SIGSTOP, and wait until every thread has stopped: the signal alone leaves time for one more answer."""
+        assert self.child is not None
+        self.child.signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.child.pid, os.WSTOPPED | os.WNOWAIT)
+
     async def stop(self) -> None:
         if self.child is not None:
             await self.child.stop(patience=10)

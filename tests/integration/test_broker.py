@@ -244,7 +244,7 @@ async def test_a_broker_that_hangs_is_noticed(broker: RunningBroker) -> None:
     with closing(Pulse(broker.url("publisher"), patience=1.0)) as heart:
         assert await heart.beats()
         assert await heart.beats()
-        broker.child.signal(signal.SIGSTOP)
+        broker.pause()
         assert not await heart.beats()
         assert not await heart.beats()
         broker.child.signal(signal.SIGCONT)
