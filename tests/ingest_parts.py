@@ -46,6 +46,7 @@ class RecordingEngine:
 
     def __init__(self) -> None:
         self.position = 0
+        self.unkept = 0
         self.adopted: list[Ran] = []
         self.dropped = 0
         self.choked = 0
@@ -99,6 +100,9 @@ class RecordingEngine:
 
     def due(self, now: int) -> bool:  # noqa: ARG002 -- the protocol's
         return self.is_due
+
+    def snapshot(self) -> None:
+        """It keeps nothing."""
 
     @property
     def control(self) -> list[InputEntry]:

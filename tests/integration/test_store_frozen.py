@@ -15,6 +15,10 @@ from store.pool import Connection, Pool, connect
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
+async def _unproved(_epoch: int) -> None:
+    """Nobody watches this holder."""
+
+
 async def test_a_frozen_holder_is_ended_by_the_server(database_url: str) -> None:
     """It holds the head row and does nothing: the next one takes over in time, and it is told when it wakes up."""
     async with (
@@ -24,7 +28,7 @@ async def test_a_frozen_holder_is_ended_by_the_server(database_url: str) -> None
         await frozen.execute("BEGIN")
         await lock_head(frozen)
         async with asyncio.timeout(8):
-            holding = await take_over(following, LiveEngine())
+            holding = await take_over(following, LiveEngine(), prove=_unproved)
         assert holding.epoch == 1
         with pytest.raises(StoreUnavailable):
             await lock_head(frozen)
@@ -53,4 +57,4 @@ async def test_lost_connections_have_the_stores_name(database_url: str) -> None:
     with pytest.raises(StoreUnavailable):
         await put_overrides(conn, "S-01", [], by="test", now=NOW)
     with pytest.raises(StoreUnavailable):
-        await take_over(conn, LiveEngine())
+        await take_over(conn, LiveEngine(), prove=_unproved)
