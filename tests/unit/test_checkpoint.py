@@ -32,7 +32,7 @@ def fed(log: Log, cuts: list[int]) -> list[Finding]:
     return findings
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(PLANS, st.integers(0, 2**32))
 def test_a_restored_engine_goes_on_as_if_it_had_never_stopped(plan: Plan, seed: int) -> None:
     """Random logs with checkpoints at random cuts: the findings of the reference."""

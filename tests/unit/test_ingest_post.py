@@ -69,6 +69,7 @@ async def test_a_refusal_is_told_with_its_remedy(
     error: StoreError, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """In the log, and for the part's row until the database takes it."""
+    caplog.set_level("INFO")
     assert words in remedy(error)
     link = Link("")
     await link.failed(error, 0)
