@@ -10,8 +10,9 @@ import logging
 import time
 from datetime import datetime
 
+from ingest.remedies import remedy
 from ingest.tasks import is_cancelled
-from store.errors import StoreError, WrongVersion
+from store.errors import StoreError, StoreUnavailable, WrongVersion
 from store.holder import Look, check_epoch, end_holder, look, prove
 from store.pool import Connection, connect
 
@@ -112,7 +113,9 @@ class Post:
         except WrongVersion:
             raise
         except StoreError as error:
-            log.info("the database is away: standing by", extra={"error": str(error)})
+            level = logging.INFO if isinstance(error, StoreUnavailable) else logging.ERROR
+            extra = {"error": str(error), "remedy": remedy(error)}
+            log.log(level, "whether the partition is held cannot be told: standing by", extra=extra)
             await self._was_cut()
             return False
 

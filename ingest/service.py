@@ -133,6 +133,8 @@ class IngestService:
             await self._run_tasks()
         finally:
             await self._sessions.close()
+            for gauge in (metrics.CONNECTED, metrics.CAUGHT_UP, metrics.HELD_BYTES):
+                gauge.set(0)
             if not self._fenced:
                 await self._leave()
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from store.errors import translated
+from store.errors import StoreError, translated
 from store.head import Fenced
 from store.pool import Connection
 from store.queries import load
@@ -29,7 +29,7 @@ async def look(conn: Connection) -> Look:
     with translated():
         row = await (await conn.execute(SQL["look_at_holder"])).fetchone()
     if row is None:
-        raise Fenced("this database has no head row")
+        raise StoreError("this database has no head row")
     return Look(mine=row["mine"], sign=(row["epoch"], row["batch"]), at=row["at"])
 
 
