@@ -97,9 +97,9 @@ def _is_object(value: Any) -> bool:
 
 
 def _attributes(thing: Any) -> Iterator[tuple[str, Any]]:
-    passed_over: frozenset[str] = getattr(type(thing), "TRANSIENT", frozenset())
+    passed_over = set().union(*(vars(kind).get("TRANSIENT", ()) for kind in type(thing).__mro__))
     if isinstance(thing, Table):
-        passed_over = passed_over | _OF_TABLES | set(thing.fields)
+        passed_over |= _OF_TABLES | set(thing.fields)
     for name, value in vars(thing).items():
         if name not in passed_over:
             yield name, value

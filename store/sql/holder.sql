@@ -1,6 +1,6 @@
 -- name: look_at_holder
 -- Take the partition's lock where it is free, and see what its holder last left, by the server's clock.
-SELECT pg_try_advisory_lock(7421000190633) AS mine, epoch, batch, clock_timestamp() AS at
+SELECT pg_try_advisory_lock(7421000190635) AS mine, epoch, batch, clock_timestamp() AS at
   FROM head WHERE partition = 'main'
 
 -- name: end_holder
@@ -9,7 +9,7 @@ SELECT count(pg_terminate_backend(pid)) AS ended
   FROM pg_locks
  WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND pid <> pg_backend_pid()
    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-   AND classid::bigint = 7421000190633 >> 32 AND objid::bigint = 7421000190633 & 4294967295
+   AND classid::bigint = 7421000190635 >> 32 AND objid::bigint = 7421000190635 & 4294967295
 
 -- name: prove_holding
 -- A new batch id, where there is nothing to commit yet: the holder lives. No row where its epoch has passed.
