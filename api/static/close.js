@@ -49,7 +49,7 @@ export class CloseDialog {
     if (outcome === undefined) return this.#wrong(t("close.need_outcome"));
     const body = { outcome, contact: this.#contact, note: byId("close-note").value.trim() || null };
     byId("close-send").disabled = true;
-    const why = await act(this.#desk, this.#alert, "close", body, this.#alone ? "said.proposed" : "said.closed");
+    const why = await act(this.#desk, this.#alert, "close", body, ({ handling }) => `said.${handling === "confirming" ? "proposed" : "closed"}`);
     byId("close-send").disabled = false;
     if (why === null) this.#dialog.close();
     else this.#wrong(why);
