@@ -2,7 +2,7 @@
 
 import { ApiError, post } from "./api.js";
 import { say } from "./banner.js";
-import { known, t } from "./texts.js";
+import { known, listed, t } from "./texts.js";
 
 const SETTLES = 3000; // ms that the feed is waited for
 
@@ -42,6 +42,6 @@ function refusal(error, name) {
 function reasonOf(error) {
   const code = (error.problem.type ?? "").split(":").at(-1).replaceAll("-", "_");
   const fields = (error.problem.errors ?? []).map(({ at }) => known("close", at?.split(".").at(-1))).filter(Boolean);
-  if (fields.length > 0) return t("reason.fields", { fields: fields.join(t("reason.and")) });
+  if (fields.length > 0) return t("reason.fields", { fields: listed(fields) });
   return known("reason", code) ?? error.message;
 }

@@ -2,7 +2,7 @@
 
 import { age, ago, clock, served } from "./clock.js";
 import { button, byId, el, icon, refill } from "./dom.js";
-import { named, t } from "./texts.js";
+import { listed, named, t } from "./texts.js";
 
 const SIGNS = { ok: "yes", stalled: "no", unknown: "ask" };
 const STYLES = { ok: "ok", stalled: "stalled-part", unknown: "unknown" };
@@ -53,7 +53,7 @@ function bar(verdict, states) {
 function headline(verdict, states) {
   if (verdict.reason === "silent") return t("watch.silent");
   const down = states.filter(({ state }) => state === "stalled").map(({ name }) => named("part", name));
-  return t("watch.part_stopped", { parts: down.join(" ") });
+  return t("watch.part_stopped", { parts: listed(down) });
 }
 
 function details(verdict) {

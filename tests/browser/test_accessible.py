@@ -1,9 +1,8 @@
 """Every page in every state, light and dark: axe-core finds nothing (WCAG 2.2 AA and its best practices)."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest_asyncio
+import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Desks
@@ -15,12 +14,9 @@ WIDE = {"viewport": {"width": 1366, "height": 768}}
 CLOSE = '#case-bar [data-focus="close"]'
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def looker(stack: Stack, pictures: Path | None) -> AsyncIterator[Looker]:
-    """Looks, and at the end tells all that was wrong."""
-    looking = Looker(stack.app, pictures, name="state")
-    yield looking
-    assert looking.faults == []
+@pytest.fixture
+def looker(stack: Stack, pictures: Path | None) -> Looker:
+    return Looker(stack.app, pictures, name="state")
 
 
 async def test_every_page_of_the_app(stack: Stack, desk: Desks, page_at: Desks, looker: Looker) -> None:
@@ -51,6 +47,7 @@ async def test_every_page_of_the_app(stack: Stack, desk: Desks, page_at: Desks, 
         if path != "/docs":
             await page.locator(STALLED).wait_for()
         await looker.look(page, f"stalled{path.replace('/', '-')}")
+    assert looker.faults == []
     assert looker.unseen == set()
 
 
@@ -85,6 +82,7 @@ async def test_alert_in_every_handling_state(stack: Stack, desk: Desks, looker: 
     await mine.locator(STALLED).wait_for()
     await mine.locator(CLOSE).click()
     await looker.look(mine, "stalled-close")
+    assert looker.faults == []
 
 
 async def _handled(page: Page, pill: str, looker: Looker, name: str) -> None:

@@ -33,7 +33,7 @@ async def test_pages_fit(stack: Stack, desk: Desks, page_at: Desks, pictures: Pa
     await stack.press()
     await stack.leave_open()
     await expect(page.locator("#section-P3 article, #section-P2 article")).to_have_count(1)
-    await looker.tour(page, "queue", "#section-mine article")
+    await looker.tour(page, "queue", '#shout h2:has-text("王桂兰")')
     urgent = await page.locator("#shout h2 a").get_attribute("href")
     await page.locator("#section-mine h3 a").click()
     await looker.tour(page, "mine", "#advice li")
