@@ -104,13 +104,14 @@ async def test_what_the_server_refuses_is_told_in_words(stack: Stack, desk: Desk
 
 
 async def test_nobody_reached_needs_a_second_person(stack: Stack, desk: Desks) -> None:
-    """A P1 without contact, claimed or not, is proposed by one and closed by another, who sees what was proposed."""
+    """A P1 without contact that can be seen is proposed by one and closed by another, who sees what was proposed."""
     first, second = await desk("W-03"), await desk("W-01", "supervisor")
     await stack.press()
     await first.locator("#shout h2 a").click()
     await first.locator("#advice li").first.wait_for()
     await first.keyboard.press("e")
     await first.get_by_label("没联系上").check()
+    await first.locator("#close-contact").fill("\u200b \u2060")
     await expect(first.locator("#close-alone")).to_contain_text("要第二人确认")
     await first.locator("#close-note").fill("两次无应答")
     await first.locator("#close-send").click()
