@@ -61,13 +61,12 @@ class Api:
 
 @asynccontextmanager
 async def running_api(
-    database_url: str, *, feed_times: FeedTimes | None = None, broker_managed: bool = False
+    database_url: str, *, feed_times: FeedTimes | None = None, broker_managed: bool = False, pool_size: int = 8
 ) -> AsyncIterator[Api]:
     """Start an app and end it with the block. Its errors come back as answers, as they would over a socket."""
     clock = Clock(datetime.now(UTC))
-    app = create_app(
-        ApiSettings(database_url=database_url, broker_managed=broker_managed), clock=clock, feed_times=feed_times
-    )
+    settings = ApiSettings(database_url=database_url, broker_managed=broker_managed, pool_size=pool_size)
+    app = create_app(settings, clock=clock, feed_times=feed_times)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from api.routes.intake import IMPORT_LIMIT
-from devices.credentials import applied
 from devices.scope import Scope
 from tests.api_parts import REGISTRY, Api, Homes, assert_problem, homes_of, running_api
 
@@ -354,13 +353,3 @@ async def test_quarantine_scope(api: Api) -> None:
     listed = (await api.client.get(f"{V1}/quarantine", headers=installer)).json()["items"]
     assert [one["topic"] for one in listed] == ["shouwang/v1/h2/x/event"]
     assert_problem(await api.client.get(f"{V1}/quarantine", headers=await api.bearer("duty")), 403, "forbidden")
-
-
-@pytest.mark.usefixtures("homes")
-async def test_waits_for_the_broker(database_url: str) -> None:
-    """With a broker of our own, credentials are given out once it has taken them up."""
-    async with running_api(database_url, broker_managed=True) as api:
-        async with api.service.connection() as conn:
-            await applied(conn, 1_000_000)
-        answer = await api.client.post(f"{V1}/sites/h1/devices/sos-1/credentials", headers=await api.bearer("admin"))
-    assert answer.status_code == 201
