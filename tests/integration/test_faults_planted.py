@@ -1,4 +1,4 @@
-"""Each fault that a scenario can plant, in homes where nothing else happens: the watch is disturbed, nobody is alarmed."""
+"""Each fault that a scenario can plant, in homes where nothing else happens: it disturbs, and alarms nobody."""
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(200)
 KINDS = frozenset(str(fault.__struct_config__.tag) for fault in get_args(Fault))
 
 HEAD = """
-about = "Believable days, each home with a fault of its own from the morning on; at the end, two homes with an incident."
+about = "A day, each home with a fault of its own from the morning to the evening; and two homes with an incident."
 begins = 2026-11-23T06:00:00+08:00
 lasts = "24h"
 [[routine]]
