@@ -10,7 +10,8 @@ import pytest
 
 from api.routes.intake import IMPORT_LIMIT
 from devices.scope import Scope
-from tests.api_parts import REGISTRY, Api, Homes, assert_problem, homes_of, running_api
+from tests.api_parts import Api, Homes, assert_problem, homes_of, running_api
+from tests.homes import TWO_HOMES
 
 V1 = "/api/v1"
 IMPORT = f"{V1}/registry/import"
@@ -37,17 +38,17 @@ async def admin(api: Api) -> Headers:
 
 async def test_import(api: Api, admin: Headers) -> None:
     """A file is taken as a whole, and the second time nothing is new."""
-    first = await api.client.post(IMPORT, content=REGISTRY.encode(), headers={**admin, **TOML})
+    first = await api.client.post(IMPORT, content=TWO_HOMES.encode(), headers={**admin, **TOML})
     assert (first.status_code, first.json()) == (200, {"created": 9, "updated": 0, "unchanged": 0})
     with_charset = {**admin, "Content-Type": "application/toml; charset=utf-8"}
-    again = await api.client.post(IMPORT, content=REGISTRY.encode(), headers=with_charset)
+    again = await api.client.post(IMPORT, content=TWO_HOMES.encode(), headers=with_charset)
     assert again.json() == {"created": 0, "updated": 0, "unchanged": 9}
 
 
 async def test_wrong_import(api: Api, admin: Headers) -> None:
     """Every problem of a file comes back with file, table, row and key, and nothing of it is taken."""
     text = (
-        REGISTRY
+        TWO_HOMES
         + '\n[[site]]\ncode = "a b"\nkind = "castle"\n[[device]]\nsite = "nowhere"\ncode = "x"\nkind = "motion"\n'
     )
     answer = await api.client.post(IMPORT, content=text.encode(), headers={**admin, **TOML})
@@ -69,8 +70,8 @@ async def test_wrong_import(api: Api, admin: Headers) -> None:
         (b"\xff\xfe", "application/toml", 422, "registry-refused"),
         (b"a = 1", "application/toml", 422, "registry-refused"),
         (b"x = " + b"[" * 5000, "application/toml", 422, "registry-refused"),
-        (REGISTRY.encode(), "application/json", 415, "not-toml"),
-        (REGISTRY.encode(), "text/plain", 415, "not-toml"),
+        (TWO_HOMES.encode(), "application/json", 415, "not-toml"),
+        (TWO_HOMES.encode(), "text/plain", 415, "not-toml"),
         (b"#" * (IMPORT_LIMIT + 1), "application/toml", 413, "too-large"),
     ],
     ids=["broken", "no utf-8", "no table", "deep", "json", "text", "large"],
