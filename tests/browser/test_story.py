@@ -12,7 +12,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import Desks
-from tests.stack import Stack, running_stack, until
+from tests.stack import Stack, running_stack
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(280)
 
