@@ -11,6 +11,7 @@ from devices.registry import import_registry
 from store.head import raise_epoch
 from store.pool import Pool
 from tests.checkpoint_parts import state
+from tests.homes import ONE_HOME
 from tests.ingest_parts import (
     RecordingEngine,
     count,
@@ -25,7 +26,6 @@ from tests.ingest_parts import (
     value,
 )
 from tests.ingest_proxy import Break, CommitProxy, commit_proxy
-from tests.live_parts import REGISTRY
 from tests.parts import RunningBroker, broker
 
 __all__ = ["broker"]
@@ -37,7 +37,7 @@ BREAKS: tuple[Break, ...] = ("before commit", "after commit")
 async def test_the_rules_follow_the_outcome(broker: RunningBroker, database_url: str, pool: Pool, how: Break) -> None:
     """Adopted or dropped, the engine is then what a new one makes of the log, and each press counts once."""
     async with pool.connection() as conn:
-        await import_registry(conn, REGISTRY, file="home.toml", by="test", now=datetime.now(UTC))
+        await import_registry(conn, ONE_HOME, file="home.toml", by="test", now=datetime.now(UTC))
     engine = LiveEngine()
     async with (
         commit_proxy(database_url) as (proxy, url),

@@ -16,8 +16,8 @@ from ingest.post import FIRST_CHANCE_SECONDS, Post
 from store.head import Fenced
 from store.holder import check_epoch, prove
 from store.pool import Pool, connect
+from tests.homes import ONE_HOME
 from tests.ingest_parts import PATIENCE, count, publishing, register, rows, running_ingest, say, settings, until, value
-from tests.live_parts import REGISTRY
 from tests.parts import RunningBroker, broker
 
 __all__ = ["broker"]
@@ -58,7 +58,7 @@ class Process:
 async def ingests(broker: RunningBroker, database_url: str, pool: Pool) -> AsyncIterator[tuple[Process, Process]]:
     """A home, an ingest that holds the partition and is connected, and one that stands by."""
     async with pool.connection() as conn:
-        await import_registry(conn, REGISTRY, file="home.toml", by="test", now=datetime.now(UTC))
+        await import_registry(conn, ONE_HOME, file="home.toml", by="test", now=datetime.now(UTC))
     made = settings(broker.url("ingest"), database_url)
     async with AsyncExitStack() as ends:
 
