@@ -61,6 +61,11 @@ class Engine:
         """Be again as at the last `adopt`."""
         self._journal.drop()
 
+    @property
+    def settled(self) -> bool:
+        """Whether everything that was done is adopted or dropped."""
+        return self._journal.settled
+
     def advanced_to(self, position: int) -> None:
         """The log is taken in up to here."""
         self._journal.put(self._numbers, "position", max(position, self.position))
@@ -127,9 +132,14 @@ class Engine:
         if watch is not None:
             moves = watch.adopt_terms(terms, when)
         else:
-            watch, moves = PRIMITIVES[rule.primitive](self._journal, self.view, self._schedule, terms), []
-            self._journal.put(self.watches, rule.code, watch)
+            watch, moves = self.begin(terms), []
         return moves + watch.sync(self.view.everything(), when)
+
+    def begin(self, terms: Terms) -> Watch:
+        """The watch of a rule that has none, over nobody yet."""
+        watch = PRIMITIVES[terms.rule.primitive](self._journal, self.view, self._schedule, terms)
+        self._journal.put(self.watches, terms.rule.code, watch)
+        return watch
 
     def _acted(self, entry: InputEntry, when: When) -> list[Finding]:
         """A person closed an alert, claimed it or gave it back."""

@@ -111,7 +111,7 @@ async def test_database_away(broker: RunningBroker, server_url: str, database_ur
             for n in range(500):
                 await say(client, "h1/d1", payload={"type": "door.opened", "id": f"e{n}"})
             await until(lambda: len(ingest.service._events._tracker) == 500)
-            assert not ingest.service._database_ok
+            assert not ingest.service._link.ok
         async with open_pool(database_url, name="test-after") as pool:
             await until(lambda: count(pool, "event", at_least=500))
             await settled(ingest)
@@ -244,23 +244,9 @@ async def test_fenced_ingest_stops(broker: RunningBroker, database_url: str, poo
         async with pool.connection() as conn:
             await raise_epoch(conn)
         await ingest.fence()
-        session = ingest.service._session
+        session = ingest.service._sessions.events
         assert isinstance(session, Session)
         assert not session._thread.is_alive()
-
-
-async def test_next_ingest_fences_the_one_before(broker: RunningBroker, database_url: str, pool: Pool) -> None:
-    """A second ingest takes the partition at its start; events go on being stored once each."""
-    await register(pool, "h1/d1")
-    made = settings(broker.url("ingest"), database_url)
-    async with running_ingest(made) as old:
-        await old.caught_up()
-        async with running_ingest(made) as new, publishing(broker.url("publisher")) as client:
-            await old.fence()
-            await new.session()
-            await say(client, "h1/d1", payload=PRESS)
-            await until(lambda: count(pool, "event"))
-            await settled(new)
 
 
 async def test_stop_acknowledges_what_it_committed(broker: RunningBroker, database_url: str, pool: Pool) -> None:
