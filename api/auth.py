@@ -79,15 +79,16 @@ async def _stored(conn: Connection, proof: Proof, service: Service) -> Principal
 async def recognise(request: Request, service: HeldService) -> Principal:
     """Return who calls, for what needs no database; while it is away the rights last known hold (guarantee 10)."""
     proof = proof_of(request)
+    known = service.last_known.find(proof.secret, service.clock())
     try:
-        async with service.glance() as conn:
+        async with service.connection() if known is None else service.glance() as conn:
             principal = await identify(conn, proof, service)
             await service.streets.learn(conn, principal.scope)
             return principal
     except StoreUnavailable:
-        if known := service.last_known.find(proof.secret, service.clock()):
-            return known
-        raise
+        if known is None:
+            raise
+        return known
 
 
 async def caller(request: Request, service: HeldService, conn: Lent) -> Principal:

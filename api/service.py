@@ -23,7 +23,7 @@ from store.pool import Connection, Pool, within
 # Seconds: a request would rather be told that the database is away than wait for it.
 POOL_WAIT = 4.0
 # The same of what can be answered without the database: as long as it lately was there, and while it was not.
-GLANCE = 2.0
+GLANCE = 3.0
 GLANCE_AGAIN = 0.3
 AWAY_FOR = 5.0
 # For each single answer: a database that stands still does not say so.

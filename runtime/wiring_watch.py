@@ -108,6 +108,7 @@ class Watch:
         is_open = bool(self._lookout.unrecorded)
         if self._open_before and not is_open:
             self._notices.put_nowait(wording.recorded())
+            self._pacing = Pacing()  # the next press is news again
         self._open_before = is_open
         for desks in self._desks:
             desks.changed()

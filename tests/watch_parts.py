@@ -35,7 +35,8 @@ class Elsewhere:
         return [notice["title"] for notice in self.posted]
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 -- aiosmtpd's
-        mail = message_from_bytes(bytes(envelope.content or b""), policy=policy.default)
+        assert isinstance(envelope.content, bytes)
+        mail = message_from_bytes(envelope.content, policy=policy.default)
         part = mail.get_body(("plain", "html"))
         assert part is not None
         self.mailed.append(f"{mail['subject']}\n{part.get_content()}")

