@@ -182,6 +182,28 @@ async def _desk_opens_meanwhile(night: Night) -> None:
     assert stranger.status == 503
 
 
+async def test_rights_last_known(night: Night) -> None:
+    """A known token signs in and works the page without a database; once it is back, it has the word again."""
+    known = {"token": night.headers["Authorization"].removeprefix("Bearer ")}
+    async with httpx.AsyncClient(base_url=night.api.url, timeout=30) as desk:
+        with paused_database(night.database_url):
+            answer = await desk.post("/api/v1/session", json=known)
+            assert answer.status_code == 201, answer.text
+            assert (await desk.post("/api/v1/session", json={"token": "a stranger's"})).status_code == 503
+            assert (await desk.post("/api/v1/session", json={"link": "x"})).status_code == 503
+            assert (await desk.get("/desk")).status_code == 200
+            assert (await desk.get("/api/v1/me")).json()["csrf"] == answer.json()["csrf"]
+            cookie = {"Cookie": f"shouwang_session={desk.cookies['shouwang_session']}"}
+            async with reading(night.reader(cookie)):
+                """A feed opens."""
+        assert (await desk.get("/api/v1/alerts")).status_code == 200
+        async with await connect(night.database_url, name="test") as conn:
+            await conn.execute("UPDATE principal SET revoked_at = now()")
+        assert (await desk.get("/api/v1/me")).status_code == 401
+        with paused_database(night.database_url):
+            assert (await desk.get("/api/v1/me")).status_code == 503
+
+
 async def test_what_ingest_does_not_take(night: Night) -> None:
     """With ingest away, strangers, rubbish and a flood are told, each press once, to those whose site it is."""
     elder = night.reader(await _bearer(night.database_url, Scope(streets=("street-2",))))
