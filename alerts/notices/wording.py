@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
+from math import ceil
 from typing import Any
 
 LANGUAGES = ("zh", "en")
@@ -104,7 +105,7 @@ def _time(at: datetime) -> str:
 
 def _minutes(since: datetime, now: datetime) -> int:
     _aware(now)
-    return round((now - since).total_seconds() / 60)
+    return ceil((now - since).total_seconds() / 60)
 
 
 def _aware(at: datetime) -> None:

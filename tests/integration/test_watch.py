@@ -283,8 +283,10 @@ async def test_each_stall_is_told_once_and_at_its_end(night: Night) -> None:
         await _told(night, "停了：接入")
         async with ingesting(night):
             await _told(night, "已恢复：接入")
-    assert len(night.people.posted) == len({title for title in night.people.titles() if "规则引擎" not in title}) == 8
-    assert len(night.people.mailed) == 8
+    # The rules may be late as well on a crowded machine: with such short patience that is told, and right.
+    titles = [title for title in night.people.titles() if "规则引擎" not in title]
+    assert len(titles) == len(set(titles)) == 8
+    assert len(night.people.mailed) == len(night.people.posted)
 
 
 async def _told(night: Night, title: str) -> None:
