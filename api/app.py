@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 from api import openapi, pages, problems
 from api.activity import Activity
+from api.admission import Admission
 from api.feed import FeedTimes, Pages
 from api.headers import SecurityHeaders
 from api.heard import Board
@@ -42,6 +43,7 @@ def create_app(
             open_pool(settings.database_url, name="api", max_size=settings.pool_size, patience=PATIENCE) as pool,
             Tail(pool, settings.database_url).running() as tail,
             Pages(pool).open() as pages,
+            Admission(pool, managed=settings.broker_managed).open() as admission,
         ):
             app.state.service = Service(
                 settings=settings,
@@ -54,6 +56,7 @@ def create_app(
                 board=Board(tail.nudge),
                 streets=Streets(),
                 last_known=LastKnown(),
+                admission=admission,
                 clock=clock,
                 started_at=clock(),
             )

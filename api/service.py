@@ -10,6 +10,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from api.activity import Activity
+from api.admission import Admission
 from api.feed import FeedTimes, Pages
 from api.heard import Board
 from api.lastknown import LastKnown
@@ -48,6 +49,7 @@ class Service:
     board: Board
     streets: Streets
     last_known: LastKnown
+    admission: Admission
     clock: Callable[[], datetime]
     started_at: datetime
     missed_at: float = -AWAY_FOR

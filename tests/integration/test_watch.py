@@ -23,7 +23,7 @@ from devices.registry import import_registry
 from devices.scope import Scope
 from store.migrations import migrate
 from store.pool import connect
-from tests.api_parts import REGISTRY
+from tests.homes import TWO_HOMES
 from tests.ingest_parts import publishing, running_ingest, say, settings
 from tests.parts import RunningBroker, paused_database, start_database
 from tests.served import FeedReader, Served, served
@@ -54,7 +54,7 @@ def own_database(own_server: str) -> str:
 async def _filled(url: str) -> None:
     await migrate(url)
     async with await connect(url, name="test") as conn:
-        await import_registry(conn, REGISTRY, file="test", by="test", now=datetime.now(UTC))
+        await import_registry(conn, TWO_HOMES, file="test", by="test", now=datetime.now(UTC))
 
 
 @dataclass
