@@ -15,6 +15,7 @@ app = typer.Typer(
 app.command()(up.up)
 app.command()(serve.ingest)
 app.command()(serve.api)
+app.command()(serve.watch)
 app.command()(serve.migrate)
 app.command()(play.play)
 app.command()(doctor.doctor)

@@ -43,6 +43,16 @@ def api(settings: Settings) -> None:
         raise StartError(f"{where} cannot be listened on: {error.strerror}; see --http") from error
 
 
+def watch(settings: Settings) -> None:
+    """The watch, until SIGTERM. It outlives a killed `up`: somebody must say that the rest is gone."""
+    set_up("watch", settings.log_level)
+    data = open_data_dir(settings.data)
+    _count_in(data)
+    from runtime.wiring_watch import run_watch  # noqa: PLC0415 -- as above
+
+    asyncio.run(_until_stopped(run_watch(settings, data)))
+
+
 def demo(settings: Settings) -> None:
     """The demo's sites and the life of their devices, until SIGTERM. Raises `StartError`."""
     set_up("demo", settings.log_level)

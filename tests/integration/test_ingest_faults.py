@@ -5,10 +5,9 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
 from psycopg import sql
@@ -31,7 +30,7 @@ from tests.ingest_parts import (
 )
 from tests.ingest_process import REACHED
 from tests.ingest_proxy import Break, commit_proxy
-from tests.parts import RunningBroker, broker, start_database
+from tests.parts import RunningBroker, broker, paused_database, start_database
 
 __all__ = ["broker"]
 
@@ -127,25 +126,6 @@ def own_server(tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-@contextmanager
-def _paused(server_url: str) -> Iterator[None]:
-    """No process of this server runs, as on a machine that hangs: connections stand and nothing answers."""
-    with psycopg.connect(server_url) as conn:
-        backend = psutil.Process(conn.info.backend_pid)
-        server = backend.parent()
-        assert server is not None
-        processes = [server, *server.children(recursive=True)]
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.suspend()
-    try:
-        yield
-    finally:
-        for process in processes:
-            with suppress(psutil.NoSuchProcess):
-                process.resume()
-
-
 async def test_database_hangs_and_comes_back(broker: RunningBroker, own_server: str) -> None:
     """Redelivered every two seconds meanwhile, also under new packet ids when it is over: committed once."""
     async with open_pool(own_server, name="test") as pool:
@@ -154,7 +134,7 @@ async def test_database_hangs_and_comes_back(broker: RunningBroker, own_server: 
             await ingest.caught_up()
             receiver = ingest.service._events
             async with publishing(broker.url("publisher")) as client:
-                with _paused(own_server):
+                with paused_database(own_server):
                     for n in range(200):
                         await say(client, "h1/sos-1", payload={"type": "sos.pressed", "id": f"p{n}"})
                     await until(lambda: len(receiver._tracker) == 200)
