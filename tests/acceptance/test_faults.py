@@ -44,6 +44,6 @@ def test_twenty_kills_under_load(stack: Stack, campaign: Campaign) -> None:
 @pytest.mark.parametrize("fault", list(PLANTED))
 def test_the_judgement_sees_a_fault(stack: Stack, campaign: Campaign, fault: str) -> None:
     """What is planted in the database and taken back is found."""
-    with at_rest(stack, campaign) as conn, conn.transaction(force_rollback=True):
+    with at_rest(stack, campaign) as conn:
         assert conn.execute(PLANTED[fault].encode()).rowcount > 0
         assert lost_or_unwanted(conn, campaign) != []
