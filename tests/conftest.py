@@ -20,6 +20,7 @@ TEMPLATE = "shouwang_template"
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="a skipped test is a failure")
     parser.addoption("--fault-seed", type=int, help="where the dice of the tests that break things start")
+    parser.addoption("--away", type=float, default=600.0, help="how many seconds a part is away in the long run")
     parser.addoption("--kills", type=int, default=100, help="how many kills the long run makes")
 
 

@@ -38,7 +38,7 @@ def test_twenty_kills_under_load(stack: Stack, campaign: Campaign) -> None:
     """Each event is there once, each alert, each action; the alerts are the reference's, the log's chain is whole."""
     wrong = wrong_after(stack, campaign)
     assert not wrong, "\n".join([str(campaign.figures()), *wrong])
-    assert sum(len(person.diary.answered) for person in campaign.people) > KILLS
+    assert all(person.diary.answered for person in campaign.people)
 
 
 @pytest.mark.parametrize("fault", list(PLANTED))

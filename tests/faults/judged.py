@@ -58,7 +58,8 @@ def wrong_events(conn: Connection, ledger: Ledger) -> list[str]:
 def wrong_doors(conn: Connection, ledger: Ledger, after: timedelta) -> list[str]:
     """Doors left open without the D-03 of their true due time, and D-03 of doors that were not."""
     wanted = Counter((site, opened + after) for site, opened, shut in ledger.opened if shut - opened >= after)
-    raised = Counter((site, at.astimezone(UTC)) for site, at in conn.execute(DOORS))
+    mine = [(site, at.astimezone(UTC)) for site, at in conn.execute(DOORS) if site in ledger.presses]
+    raised = Counter(mine)
     return [f"missed: {door}" for door in wanted - raised] + [f"unwanted: {door}" for door in raised - wanted]
 
 

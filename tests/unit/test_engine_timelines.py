@@ -1,9 +1,9 @@
-"""Alerts on a fake clock, each timeline also with a restart before any one of its moments (design, sections 5 and 6)."""
+"""Alerts on a fake clock; each timeline also with a restart before any one of its moments (design, sections 5, 6)."""
 
 import pytest
 
 from tests.engine_parts import CAMERA, DOOR, SECOND_DOOR
-from tests.timeline import Timeline, between
+from tests.timeline import Between, Timeline, between
 
 
 def open_since(clock: str) -> Timeline:
@@ -113,12 +113,17 @@ def test_a_backlog_is_judged_by_its_own_times() -> None:
     line.check(until="12:30")
 
 
-@pytest.mark.parametrize(
-    ("what", "when"), [("raised P2", between("22:50")), ("raised P3", between("22:51", "23:00")), ("cleared P3", between("22:50"))]
-)  # fmt: skip
-def test_a_timeline_can_fail(what: str, when: tuple[object, object]) -> None:
+WRONG = [
+    ("raised P2", between("22:50")),
+    ("raised P3", between("22:51", "23:00")),
+    ("cleared P3", between("22:50")),
+]
+
+
+@pytest.mark.parametrize("wanted", WRONG)
+def test_a_timeline_can_fail(wanted: tuple[str, Between]) -> None:
     """Another severity, another time or another change than what comes is told."""
     line = open_since("22:40")
-    line.want(what, when)  # type: ignore[arg-type]  # a Between, which pytest's table calls a tuple
+    line.want(*wanted)
     with pytest.raises(AssertionError):
         line.check(until="22:59")
