@@ -132,7 +132,7 @@ async def _breaks(stack: Stack) -> list[str]:
 
 def _settled(conn: Connection, ledger: Ledger) -> None:
     """Wait until all is stored, and until the rules were judged at a moment after that."""
-    stored, judged = "SELECT count(*) FROM event", "SELECT 1 FROM head WHERE alive_at > %s"
+    stored = "SELECT count(*) FROM event"
 
     def count() -> int:
         row = conn.execute(stored).fetchone()
@@ -140,5 +140,11 @@ def _settled(conn: Connection, ledger: Ledger) -> None:
         return int(row[0])
 
     until("every event is stored", lambda: count() >= ledger.said, SETTLED_WITHIN)
+    caught_up(conn)
+
+
+def caught_up(conn: Connection) -> None:
+    """Wait until ingest watches and has read all that was sent before now."""
     now = conn.execute("SELECT now()").fetchone()
+    judged = "SELECT 1 FROM head WHERE alive_at > %s"
     until("ingest is caught up", lambda: conn.execute(judged, now).fetchone(), SETTLED_WITHIN)

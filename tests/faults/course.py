@@ -8,14 +8,14 @@ import psycopg
 
 from tests.faults.beats import Beats, beating_homes
 from tests.faults.blows import kept_down, kill, paused
-from tests.faults.campaign import Campaign, prepare, telling, under_load
+from tests.faults.campaign import Campaign, caught_up, prepare, telling, under_load
 from tests.faults.outages import BACK_WITHIN, Outage, outage
 from tests.faults.stream import Stream, publisher, running
 from tests.stack import Stack, homes, until
 
 BEAT = 5  # seconds between heartbeats; three missed are a suspicion, and the rule believes it at once
 SITES, EACH = 100, 100
-RATE = 200
+RATE = 100
 HOUR = timedelta(hours=1)
 BACKLOG = ("in-time", "told-last", "still-open")
 
@@ -46,10 +46,11 @@ def live_through(stack: Stack, away: float) -> Course:
 
 
 def _befall(stack: Stack, beats: Beats, stream: Stream, course: Course, away: float) -> None:
-    _heard(stack)
-    for part in ("ingest", "broker"):
-        kill(stack, part)
-        until("everything is ready again", stack._ready, BACK_WITHIN)
+    with psycopg.connect(running(stack.data).database_url, autocommit=True) as conn:
+        _heard(conn)
+        for part in ("ingest", "broker"):
+            kill(stack, part)
+            caught_up(conn)
     with outage(stack, "database", kept_down(stack, "database"), away) as course.outages["database"]:
         assert stream.flows()
     beats.dead.add(course.silent)
@@ -61,11 +62,10 @@ def _befall(stack: Stack, beats: Beats, stream: Stream, course: Course, away: fl
     until("two more rounds of heartbeats", lambda: beats.rounds > rounds + 40, 60)
 
 
-def _heard(stack: Stack) -> None:
+def _heard(conn: psycopg.Connection[Any]) -> None:
     """Wait until every device was heard once: who never was cannot fall silent."""
     heard = "SELECT count(*) FROM device_state WHERE last_seen IS NOT NULL"
-    with psycopg.connect(running(stack.data).database_url, autocommit=True) as conn:
-        until("all devices are heard", lambda: _number(conn, heard) >= SITES * EACH, 120)
+    until("all devices are heard", lambda: _number(conn, heard) >= SITES * EACH, 120)
 
 
 def _number(conn: psycopg.Connection[Any], query: str) -> int:

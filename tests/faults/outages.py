@@ -12,7 +12,7 @@ from tests.faults.blows import pids
 from tests.stack import Stack, until
 
 RED_WITHIN = 30.0  # seconds: guarantee 9
-BACK_WITHIN = 120.0
+BACK_WITHIN = 240.0  # a crowded machine takes long over a backlog
 
 
 @dataclass
