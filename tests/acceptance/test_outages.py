@@ -11,7 +11,8 @@ import pytest
 from tests.faults.campaign import wrong_after
 from tests.faults.course import BACKLOG, Course, live_through, silent
 from tests.faults.stream import publisher
-from tests.stack import Stack, homes, running_stack, until
+from tests.stack import Stack, homes, running_stack
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -11,7 +11,8 @@ import psutil
 import psycopg
 
 from tests.faults.stream import running
-from tests.stack import Stack, until
+from tests.stack import Stack
+from tests.waiting import until
 
 BACK_WITHIN = 90.0  # seconds: the pause before a restart doubles up to ten of them, and a recovery takes its time
 

@@ -15,7 +15,8 @@ from tests.faults.blows import kill, pids
 from tests.faults.judged import Connection, differs_from_reference, wrong_actions, wrong_doors, wrong_events
 from tests.faults.people import Person
 from tests.faults.stream import Ledger, Stream, running, wait
-from tests.stack import Stack, homes, until
+from tests.stack import Stack, homes
+from tests.waiting import until
 
 DOORS_AFTER = timedelta(seconds=20)
 APART = (0.2, 4.0)  # seconds from a part's return to the next kill

@@ -11,7 +11,8 @@ from tests.faults.blows import kept_down, kill, paused
 from tests.faults.campaign import Campaign, caught_up, prepare, telling, under_load
 from tests.faults.outages import BACK_WITHIN, Outage, outage
 from tests.faults.stream import Stream, publisher, running
-from tests.stack import Stack, homes, until
+from tests.stack import Stack, homes
+from tests.waiting import until
 
 BEAT = 5  # seconds between heartbeats; three missed are a suspicion, and the rule believes it at once
 SITES, EACH = 100, 100

@@ -9,7 +9,8 @@ import httpx
 import psutil
 
 from tests.faults.blows import pids
-from tests.stack import Stack, until
+from tests.stack import Stack
+from tests.waiting import until
 
 RED_WITHIN = 30.0  # seconds: guarantee 9
 BACK_WITHIN = 240.0  # a crowded machine takes long over a backlog

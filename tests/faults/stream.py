@@ -14,7 +14,8 @@ import paho.mqtt.client as mqtt
 from ingest.address import BrokerAddress
 from runtime.running import find
 from runtime.settings import Settings
-from tests.stack import Device, until
+from tests.stack import Device
+from tests.waiting import until
 
 # How often the stream is written to; so many messages go out at once.
 STEP = 0.02
