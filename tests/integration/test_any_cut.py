@@ -29,7 +29,7 @@ Plan = list[Step]
 
 
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 @given(st.lists(STEP, min_size=20, max_size=60), st.integers(0, 2**32))
 def test_whatever_befalls_a_batch(server_url: str, template: str, plan: Plan, seed: int) -> None:
