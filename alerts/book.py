@@ -253,6 +253,7 @@ class Book:
             Finding(
                 change=change,
                 alert=int(watch.alert[row]),
+                position=move.position,
                 at=move.at,
                 received_at=move.received_at,
                 severity=int(watch.severity[row]),

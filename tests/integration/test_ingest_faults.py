@@ -169,31 +169,6 @@ async def test_too_much_held_ends_the_connection_and_not_the_session(
             assert await count(pool, "event") == 600
 
 
-async def test_broker_restarts_with_packet_ids_renumbered(
-    broker: RunningBroker, server_url: str, database_url: str
-) -> None:
-    """What was in flight when the broker died is committed later; its acknowledgement must not hit another message."""
-    async with open_pool(database_url, name="test-before") as pool:
-        await register(pool, "h1/d1")
-    async with running_ingest(settings(broker.url("ingest"), database_url)) as ingest:
-        await ingest.caught_up()
-        async with _no_database(server_url, database_url):
-            for turn in range(3):
-                async with publishing(broker.url("publisher")) as client:
-                    for n in range(50):
-                        await say(client, "h1/d1", payload={"type": "door.opened", "id": f"{turn}-{n}"})
-                await until(lambda turn=turn: len(ingest.service._events._tracker) >= 50 * (turn + 1))
-                generation = ingest.service._events._tracker.generation
-                await broker.kill()
-                await broker.start()
-                await until(lambda old=generation: ingest.service._events._tracker.generation > old)
-                await ingest.session()
-        async with open_pool(database_url, name="test-after") as pool:
-            await until(lambda: count(pool, "event", at_least=150))
-            await settled(ingest)
-            assert await count(pool, "event") == 150
-
-
 @pytest.mark.parametrize("how", ["before commit", "after commit"])
 async def test_commit_without_an_answer(broker: RunningBroker, database_url: str, pool: Pool, how: Break) -> None:
     """The outcome is looked up in the head row: adopted if it is there, written again if not; once either way."""
