@@ -8,20 +8,28 @@ from numpy.typing import NDArray
 
 from alerts.book import Book
 from alerts.catalogue import parse_rule
-from alerts.findings import SUBJECTS, Finding
+from alerts.findings import NEVER, SUBJECTS, Finding, Subject
 from alerts.lateness import Lateness
 from alerts.moves import Move, When
 from alerts.overrides import parse_overrides
 from alerts.primitives.event import EventWatch
 from alerts.primitives.held import HeldWatch
+from alerts.primitives.inactive import InactiveWatch
 from alerts.primitives.silent import SilentWatch
 from alerts.registry_view import RegistryView
+from alerts.rule import Rule
 from alerts.schedule import Schedule, micros
 from alerts.table import Journal
 from alerts.watch import Terms, Watch
 from store.head import InputEntry
 
 PRIMITIVES: dict[str, type[Watch]] = {"event": EventWatch, "held": HeldWatch, "silent": SilentWatch}
+
+
+def _watch_of(rule: Rule) -> type[Watch]:
+    """What watches a rule: the silence of people is heard otherwise than that of devices."""
+    about_a_person = rule.primitive == "silent" and rule.subject is Subject.RESIDENT
+    return InactiveWatch if about_a_person else PRIMITIVES[rule.primitive]
 
 
 class Engine:
@@ -86,7 +94,25 @@ class Engine:
 
     def due(self, now: int) -> bool:
         """Whether anything falls due up to a moment."""
-        return any(bool((w.due[: w.size] <= now).any()) for w in self.watches.values())
+        return self.next_due <= now
+
+    @property
+    def next_due(self) -> int:
+        """When the next deadline falls, NEVER where none is set."""
+        return min((int(w.due[: w.size].min(initial=NEVER)) for w in self.watches.values()), default=NEVER)
+
+    def apply_between(self, events: NDArray[np.void], until: int) -> list[Finding] | None:
+        """Take in events as if a watermark stood before each moment of receipt, up to `until`, where none would fire.
+
+        None where one might: then drop, and take them in by smaller stretches with watermarks between.
+        """
+        if self.next_due <= until:
+            return None
+        for watch in self.watches.values():
+            watch.earliest = NEVER
+        findings = self.apply((), events)
+        early = any(watch.earliest <= until for watch in self.watches.values())
+        return None if early else findings
 
     def _feed(self, events: NDArray[np.void]) -> list[Finding]:
         if not len(events):
@@ -111,8 +137,9 @@ class Engine:
             return [move for watch in self.watches.values() for move in watch.sync(touched, when)]
         if entry.kind == "rules":
             return self._rule(entry.body, when)
-        silences = [w for w in self.watches.values() if isinstance(w, SilentWatch)]
+        silences = [w for w in self.watches.values() if isinstance(w, SilentWatch | InactiveWatch)]
         if entry.kind == "device":
+            self.view.hear(entry.body)
             return [move for watch in silences for move in watch.tell(entry.body, when)]
         if entry.kind == "stall":
             for watch in silences:
@@ -127,7 +154,7 @@ class Engine:
         if watch is not None:
             moves = watch.adopt_terms(terms, when)
         else:
-            watch, moves = PRIMITIVES[rule.primitive](self._journal, self.view, self._schedule, terms), []
+            watch, moves = _watch_of(rule)(self._journal, self.view, self._schedule, terms), []
             self._journal.put(self.watches, rule.code, watch)
         return moves + watch.sync(self.view.everything(), when)
 
