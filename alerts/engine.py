@@ -101,18 +101,19 @@ class Engine:
         """When the next deadline falls, NEVER where none is set."""
         return min((int(w.due[: w.size].min(initial=NEVER)) for w in self.watches.values()), default=NEVER)
 
-    def apply_between(self, events: NDArray[np.void], until: int) -> list[Finding] | None:
-        """Take in events as if a watermark stood before each moment of receipt, up to `until`, where none would fire.
-
-        None where one might: then drop, and take them in by smaller stretches with watermarks between.
-        """
-        if self.next_due <= until:
-            return None
+    def reckon_anew(self) -> None:
+        """Look from here on for the `earliest` deadline."""
         for watch in self.watches.values():
             watch.earliest = NEVER
-        findings = self.apply((), events)
-        early = any(watch.earliest <= until for watch in self.watches.values())
-        return None if early else findings
+
+    @property
+    def earliest(self) -> int:
+        """The first deadline reckoned since `reckon_anew`, also of conditions that ended in time.
+
+        Events that were applied at once are as if a watermark had stood before each, where this and what was due
+        before are later than the last of them: none would have fired anything. Otherwise drop, and cut there.
+        """
+        return min((watch.earliest for watch in self.watches.values()), default=NEVER)
 
     def _feed(self, events: NDArray[np.void]) -> list[Finding]:
         if not len(events):

@@ -196,30 +196,29 @@ class Backtest:
         self._tell(changes, statuses, at, stretch.events_of(n, n + 1))
 
     def _many(self, stretch: "_Stretch", first: int, end: int) -> None:
-        """Take in moments; where a watermark between them may fire, in two halves."""
+        """Take in moments, cut where a watermark between them would fire."""
         while first < end:
             self._tick(int(stretch.moments[first]))
-            due = int(np.searchsorted(stretch.moments, self._engine.next_due, "left"))
-            upto = min(end, max(first + 1, due))
-            while not self._at_once(stretch, first, upto):
-                upto = (first + upto) // 2
+            upto = min(end, max(first + 1, stretch.number(self._engine.next_due)))
+            while (early := self._at_once(stretch, first, upto)) is not None:
+                upto = max(first + 1, stretch.number(early))
             first = upto
 
-    def _at_once(self, stretch: "_Stretch", first: int, end: int) -> bool:
+    def _at_once(self, stretch: "_Stretch", first: int, end: int) -> int | None:
+        """Take in moments, or nothing: then returned is the deadline that falls among them."""
         events = stretch.events_of(first, end)
-        if not len(events):
-            return True
-        if end - first == 1:
+        if len(events) and end - first == 1:
             self._enter([], int(stretch.moments[first]), events)
-            return True
-        self._place(events)
-        findings = self._engine.apply_between(events, int(stretch.moments[end - 1]))
-        if findings is None:
-            self._engine.drop()
-            return False
-        self._ledger.take(findings)
-        self._keep(len(events))
-        return True
+        elif len(events):
+            self._place(events)
+            self._engine.reckon_anew()
+            findings = self._engine.apply((), events)
+            if (early := self._engine.earliest) <= stretch.moments[end - 1]:
+                self._engine.drop()
+                return early
+            self._ledger.take(findings)
+            self._keep(len(events))
+        return None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
