@@ -4,7 +4,7 @@ from datetime import datetime
 
 from alerts.journal import chained
 from alerts.record import Changes, standing, write
-from alerts.transitions import Act, Actor, Alert, Decision, Reason, done
+from alerts.transitions import Act, Actor, Alert, Decision, Reason, done, says_something
 from store.errors import translated
 from store.head import Head, InputEntry, append_input, lock_head, save_head
 from store.notify import notify
@@ -62,27 +62,29 @@ async def perform(conn: Connection, alert: int, act: Act) -> Decision:
     with translated():
         async with conn.transaction():
             head = await lock_head(conn, wait=HEAD_WAIT)
-            before = await _in_scope(conn, alert, act.by)
-            if before is None:
+            found = await _in_scope(conn, alert, act.by)
+            if found is None:
                 return Decision(reason=Reason.NO_SUCH_ALERT, alert=None)
-            decision = done(before, act)
+            before, person_clears = found
+            decision = done(before, act, person_clears=person_clears)
             if decision.change is not None:
                 await _write(conn, head, before, decision, act)
     return decision
 
 
-async def _in_scope(conn: Connection, alert: int, actor: Actor) -> Alert | None:
+async def _in_scope(conn: Connection, alert: int, actor: Actor) -> tuple[Alert, bool] | None:
+    """The alert as it stands, and whether its condition ends only with its closing by a person."""
     found = await conn.execute(SQL["alert_in_scope"], {"id": alert, **actor.scope.params()})
-    if await found.fetchone() is None:
+    if (row := await found.fetchone()) is None:
         return None
-    return (await standing(conn, [alert])).get(alert)
+    return (await standing(conn, [alert]))[alert], row["person_clears"]
 
 
 async def _write(conn: Connection, head: Head, before: Alert, decision: Decision, act: Act) -> None:
     after, change = decision.alert, decision.change
     assert after is not None, "what is logged has an alert"  # noqa: S101 -- for the type checker
     assert change is not None, "only changes are written"  # noqa: S101 -- the same
-    written = {k: v for k, v in (("contact", act.contact), ("note", act.note)) if v and v.strip()}
+    written = {k: v for k, v in (("contact", act.contact), ("note", act.note)) if v and says_something(v)}
     row = chained(head, after, change, at=act.at, by=act.by.name, written=written)
     await write(conn, Changes(alerts={after.id: after}, log=[row]))
     if entry := _for_the_engine(before, after, act.at):

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
+from unicodedata import category
 
 from alerts.findings import Change, Finding
 from alerts.schedule import moment
@@ -247,13 +248,20 @@ _FOUND: Mapping[Change, Callable[[Alert, Finding], Decision]] = MappingProxyType
 
 
 # ---------------------------------------------------------------- what people do
-def done(alert: Alert, act: Act) -> Decision:
-    """What an act makes of an alert; refused with its reason where it may not be."""
+def done(alert: Alert, act: Act, *, person_clears: bool) -> Decision:
+    """What an act makes of an alert; refused with its reason where it may not be.
+
+    With `person_clears` nothing but its closing ends the alert's condition.
+    """
     if act.by.role not in MAY_ACT:
         return Decision(reason=Reason.ROLE_MAY_NOT, alert=alert)
     if alert.handling == "closed" and act.do != "note":
         return Decision(reason=Reason.ALREADY_CLOSED, alert=alert)
-    return _ACTS[act.do](alert, act)
+    decision = _ACTS[act.do](alert, act)
+    after = decision.alert
+    if person_clears and after is not None and after.handling == "closed" and after.condition == "active":
+        return replace(decision, alert=replace(after, condition="cleared", cleared_at=act.at))
+    return decision
 
 
 def _claim(alert: Alert, act: Act) -> Decision:
@@ -273,7 +281,7 @@ def _release(alert: Alert, act: Act) -> Decision:
 
 
 def _note(alert: Alert, act: Act) -> Decision:
-    if not (act.note or "").strip():
+    if not says_something(act.note):
         return Decision(reason=Reason.NOTE_NEEDED, alert=alert)
     return Decision(reason=Reason.NOTED, alert=alert, change="note")
 
@@ -286,7 +294,7 @@ def _close(alert: Alert, act: Act) -> Decision:
         return Decision(reason=Reason.OUTCOME_NEEDED, alert=alert)
     if act.outcome is not None and act.outcome not in OUTCOMES:
         return Decision(reason=Reason.OUTCOME_UNKNOWN, alert=alert)
-    contact = bool((act.contact or "").strip())
+    contact = says_something(act.contact)
     held = alert if alert.claimed_by is not None else _held(alert, act)
     if alert.severity == _P1 and not contact:
         proposed = {"outcome": act.outcome, "by": act.by.id, "name": act.by.name}
@@ -301,7 +309,7 @@ def _confirm(alert: Alert, act: Act) -> Decision:
         return Decision(reason=Reason.NOT_CONFIRMING, alert=alert)
     if alert.proposed["by"] == act.by.id:
         return Decision(reason=Reason.SECOND_PERSON_NEEDED, alert=alert)
-    contact = bool((act.contact or "").strip())
+    contact = says_something(act.contact)
     after = _shut(alert, act, outcome=alert.proposed["outcome"], contact=contact)
     return Decision(reason=Reason.CONFIRMED, alert=after, change=Change.CLOSED)
 
@@ -309,6 +317,11 @@ def _confirm(alert: Alert, act: Act) -> Decision:
 _ACTS: Mapping[str, Callable[[Alert, Act], Decision]] = MappingProxyType(
     {"claim": _claim, "release": _release, "note": _note, "close": _close, "confirm": _confirm}
 )
+
+
+def says_something(text: str | None) -> bool:
+    """Whether a text has a character that can be seen: blanks and zero-width marks tell nothing."""
+    return any(category(character)[0] in "LNPS" for character in text or "")
 
 
 def _may_handle(alert: Alert, act: Act) -> bool:
@@ -324,7 +337,7 @@ def _unheld(alert: Alert) -> Alert:
 
 
 def _shut(alert: Alert, act: Act, *, outcome: str | None, contact: bool) -> Alert:
-    """Closed. What only a person ends, ends here."""
+    """Closed by a person."""
     return replace(
         alert, handling="closed", closed_by=act.by.id, closed_at=act.at, outcome=outcome, contact_made=contact,
         proposed=None, snoozed_until=None,

@@ -44,6 +44,7 @@ __all__ = [
     "decode_batch",
     "decode_event",
     "decode_heartbeat",
+    "decode_item",
     "decode_status",
     "detail_json",
     "parse_topic",
@@ -97,10 +98,15 @@ _detail_encoder = msgspec.json.Encoder(order="deterministic")
 
 def decode_event(payload: bytes) -> WireEvent:
     """Return the event of an `event` message; `device`, which means something in a batch only, is ignored."""
-    check_size(payload, EVENT_BYTES)
-    event = settle(decode(_event_decoder, payload))
+    event = decode_item(payload)
     event.device = None
     return event
+
+
+def decode_item(payload: bytes) -> WireEvent:
+    """Return one event as it stands in a batch."""
+    check_size(payload, EVENT_BYTES)
+    return settle(decode(_event_decoder, payload))
 
 
 def decode_batch(payload: bytes) -> list[WireEvent | Rejected]:
@@ -173,7 +179,7 @@ def _decode_items(payload: bytes) -> list[WireEvent | Rejected]:
         if rejected == MOST_REJECTED:
             detail = f"{MOST_REJECTED} items were refused: what follows them was not read"
             return [*decoded, Rejected(reason="too_many_rejected", detail=detail, payload=payload)]
-        decoded.append(_decode_item(item))
+        decoded.append(_item_or_rejected(item))
         rejected += isinstance(decoded[-1], Rejected)
     return decoded
 
@@ -187,9 +193,8 @@ def _items(payload: bytes) -> Iterator[bytes]:
     raise Undecodable("wrong_type", "a batch is an array of events")
 
 
-def _decode_item(item: bytes) -> WireEvent | Rejected:
+def _item_or_rejected(item: bytes) -> WireEvent | Rejected:
     try:
-        check_size(item, EVENT_BYTES)
-        return settle(decode(_event_decoder, item))
+        return decode_item(item)
     except Undecodable as error:
         return Rejected(reason=error.reason, detail=error.detail, payload=item)

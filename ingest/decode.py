@@ -34,6 +34,7 @@ from devices.columns import (
     empty,
 )
 from devices.directory import Directory
+from devices.rescue import rescued
 from devices.types import EMERGENCY_IDS, EMERGENCY_TYPES, EVENT_TYPES
 from ingest.clocks import DELAYED, effective_times
 from ingest.delivery import Delivery
@@ -43,6 +44,7 @@ from ingest.quarantine import NOT_PARENT, UNKNOWN_DEVICE, Refusal, refuse
 # Stands in the type column until the database has numbered a type that is not the contract's.
 UNNUMBERED = 0
 
+_EVENTFUL = frozenset({"event", "batch"})
 _EMERGENCIES = np.array(sorted(EMERGENCY_IDS), np.int16)
 
 
@@ -166,6 +168,17 @@ class _Rows:
             self._add_routed(delivery, route)
         except Undecodable as error:
             self.refusals.append(refuse(delivery, route.source, error.reason, error.detail))
+            if route.channel in _EVENTFUL:
+                self._rescue(delivery, route, delivery.payload)
+
+    def _rescue(self, delivery: Delivery, route: Route, payload: bytes, item: int | None = None) -> None:
+        """What was refused may still name an emergency: it is kept in quarantine and raises all the same."""
+        event = rescued(payload)
+        if event is None:
+            return
+        device = route.device if route.channel == "event" else self._device_of(event, delivery, route)
+        if device is not None:
+            self._add_event(delivery, device, event, item)
 
     def _add_routed(self, delivery: Delivery, route: Route) -> None:
         match route.channel:
@@ -194,6 +207,7 @@ class _Rows:
             if isinstance(item, Rejected):
                 refusal = refuse(delivery, route.source, item.reason, item.detail)
                 self.refusals.append(refusal._replace(payload=item.payload))
+                self._rescue(delivery, route, item.payload, n)
                 continue
             device = self._device_of(item, delivery, route)
             if device is not None:

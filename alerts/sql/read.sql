@@ -1,7 +1,8 @@
 -- name: alert_in_scope
--- Whether the alert exists for somebody of this scope.
-SELECT 1 AS there
+-- The alert, where it exists for somebody of this scope: whether its condition ends only with its closing by a person.
+SELECT coalesce(v.definition->>'clear' = 'person', false) AS person_clears
   FROM alert a
+  LEFT JOIN rule_version v ON v.rule = a.rule AND v.version = a.rule_version
   JOIN site s ON s.id = a.site
   LEFT JOIN resident r ON r.id = a.resident
  WHERE a.id = %(id)s

@@ -81,10 +81,13 @@ async def test_a_p1_needs_an_outcome_that_is_known(desk: Desk) -> None:
     assert await desk.handling() == "claimed"
 
 
+NOTHING_TO_SEE = "  \u200b\u2060\ufeff\u00ad\n"
+
+
 async def test_a_p1_without_contact_needs_a_second_person(desk: Desk) -> None:
-    """It awaits confirmation, which its proposer cannot give."""
+    """It awaits confirmation, which its proposer cannot give; characters that nobody sees are no contact."""
     await life.claim(desk.home.conn, alert=1, actor=desk.first, now=SOON)
-    assert (await close(desk, desk.first, "accidental", "  ")).reason is Reason.AWAITS_CONFIRMATION
+    assert (await close(desk, desk.first, "accidental", NOTHING_TO_SEE)).reason is Reason.AWAITS_CONFIRMATION
     assert await desk.handling() == "confirming"
     own = await life.confirm(desk.home.conn, alert=1, actor=desk.first, now=SOON)
     assert own.reason is Reason.SECOND_PERSON_NEEDED
@@ -93,7 +96,15 @@ async def test_a_p1_without_contact_needs_a_second_person(desk: Desk) -> None:
     detail = await get_alert(desk.home.conn, Scope.DISTRICT, 1)
     assert detail is not None
     assert (detail["handling"], detail["outcome"], detail["claimed_by"]) == ("closed", "accidental", "li")
+    assert (detail["condition"], detail["cleared_at"]) == ("cleared", detail["closed_at"])
     assert [e["change"] for e in detail["log"]] == ["raised", "claimed", "confirming", "closed"]
+
+
+async def test_a_note_tells_something(desk: Desk) -> None:
+    """Blanks and zero-width marks are no note; a sign or a figure is one."""
+    for text, reason in ((NOTHING_TO_SEE, Reason.NOTE_NEEDED), ("✓", Reason.NOTED), ("120", Reason.NOTED)):
+        decision = await life.note(desk.home.conn, alert=1, actor=desk.first, now=SOON, note=text)
+        assert decision.reason is reason
 
 
 async def test_a_press_ends_a_proposal(desk: Desk) -> None:
