@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.stack import Stack, home, until
+from tests.stack import Stack, home
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -22,11 +22,15 @@ from runtime.backtest import Backtest
 from runtime.backtest_files import rules_of
 from runtime.cli import app
 from runtime.errors import WrongUse
+from simulators.record import record
 from simulators.recording import Line, read_recording
+from simulators.scenario_file import load
+from simulators.shape import shaped
 from store.head import read_input
 from store.pool import Connection, Pool
 from tests.engine_parts import at
 from tests.live_parts import Home
+from tests.recorded import watched
 from tests.stack import SHOUWANG
 
 REGISTRY = """
@@ -312,3 +316,23 @@ def _compared(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
     left = ("id", "evidence", "inhibits")
     known = [{k: v for k, v in d.items() if k not in left} for d in documents]
     return sorted(known, key=lambda d: (d["raised_at"], d["rule"]))
+
+
+async def test_ingest_and_engine_say_the_same_of_a_scenario(pool: Pool, tmp_path: Path) -> None:
+    """Every fault there is, written by ingest into a real database: the same alerts, moments and counts."""
+    file = load("every-fault")
+    scenario = shaped(file, mode="record", seed=file.head.seed)
+    record(scenario, tmp_path / "r", seed=1)
+    registry = parse_registry(scenario.world.registry(), file="registry.toml")
+    rules = rules_of(tmp_path / "r.rules.toml", registry)
+    result = Backtest(registry, *rules).run(read_recording(tmp_path / "r"))
+    async with pool.connection() as conn:
+        came = await watched(conn, scenario, step=timedelta(seconds=2))
+    assert result.documents
+    assert [_said(d) for d in result.documents] == sorted((_said(d) for d in came.alerts), key=lambda d: d["id"])
+    assert (result.events, sum(result.quarantined.values())) == (came.events, came.quarantined)
+
+
+def _said(document: dict[str, Any]) -> dict[str, Any]:
+    told = ("id", "rule", "severity", "subject", "site", "resident", "raised_at", "occurrences", "condition", "flags")
+    return {key: document[key] for key in told}
