@@ -2,7 +2,7 @@
 
 import typer
 
-from runtime.commands import doctor, play, registry, serve, simulate, token, up
+from runtime.commands import backtest, doctor, play, registry, serve, simulate, token, up
 from runtime.errors import told
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app.command()(serve.api)
 app.command()(serve.watch)
 app.command()(serve.migrate)
 app.command()(play.play)
+app.command()(backtest.backtest)
 app.command()(doctor.doctor)
 app.command()(simulate.simulate)
 app.add_typer(token.app, name="token")

@@ -24,6 +24,7 @@ from ingest.stretch import Stretch
 from store.errors import StoreUnavailable
 from store.head import Fenced
 from store.pool import Connection, connect
+from tests.ingest_parts import unproved
 from tests.ingest_proxy import Break, CommitProxy, commit_proxy
 from tests.log_parts import DEVICES, EVENTS, OVERRIDES, SILENT, WORLD
 
@@ -68,7 +69,7 @@ class Watched:
     async def start(self) -> None:
         """Become the holder, anew: what was held in memory is gone, what was not acknowledged comes again."""
         self.conn = await self._exits.enter_async_context(await connect(self._url, name="ingest"))
-        self.holding: Holding = await take_over(self.conn, LiveEngine())
+        self.holding: Holding = await take_over(self.conn, LiveEngine(), prove=unproved)
         self.waiting = [told._replace(redelivered=True) for told in self.waiting]
         self._stalled = self.now > self._alive_at
 

@@ -98,6 +98,7 @@ class Lookout:
             clean=True,
             name="watch",
             changed=self._session_changed_soon,
+            doubt=lambda: 0.0,  # a session of our own: nobody else can be the one to have it
         )
         session.connect()
         try:

@@ -98,7 +98,8 @@ NOT_STATE = {
     "_spans",  # made of _numbers
     "_undo", "_tables",  # the journal's
     "view", "_schedule", "schedule", "watches", "_book", "_lateness", "_index",  # objects, walked into
-    "sites", "places", "residents", "devices",
+    "sites", "places", "residents", "devices", "_sites", "_residents", "_sensors", "_meters", "_view", "_speaks",
+    "earliest", "_by_site",  # made anew
 }  # fmt: skip
 
 
