@@ -17,6 +17,7 @@ from store.errors import StoreError, translated
 from store.partitions import ensure_partitions
 from store.pool import Connection, Pool
 from store.queries import load
+from store.retention import Keep, drop_old
 
 SQL = load("ingest")
 log = logging.getLogger(__name__)
@@ -46,8 +47,8 @@ async def report(conn: Connection, *, ok: bool, detail: dict[str, Any]) -> None:
         await conn.execute(SQL["report_part"], parameters)
 
 
-async def tidy_up(conn: Connection) -> None:
-    """Make partitions ahead of time, drop identities whose time is over and quarantine beyond its cap."""
+async def tidy_up(conn: Connection, keep: Keep) -> None:
+    """Make partitions ahead of time, drop identities whose time is over, quarantine beyond its cap, and what is old."""
     now = moment(wall_micros())
     await ensure_partitions(conn, now)
     parameters = {"horizon": now - HOLDS - _LEAP, "most": IDENTITIES_AT_ONCE}
@@ -55,3 +56,4 @@ async def tidy_up(conn: Connection) -> None:
         while (await conn.execute(SQL["drop_old_identities"], parameters)).rowcount == IDENTITIES_AT_ONCE:
             pass
         await conn.execute(SQL["trim_quarantine"], {"kept": QUARANTINE_ROWS})
+    await drop_old(conn, keep, now)

@@ -151,7 +151,7 @@ class IngestService:
                     "ingest-beats": self._take_beats(),
                     "ingest-report": repeat(self._pool, REPORT_SECONDS, self._report),
                     "ingest-flush": repeat(self._pool, FLUSH_SECONDS, self._flush),
-                    "ingest-tidy": repeat(self._pool, TIDY_SECONDS, tidy_up),
+                    "ingest-tidy": repeat(self._pool, TIDY_SECONDS, self._tidy),
                 }
             )
         except Fenced:
@@ -369,6 +369,9 @@ class IngestService:
 
     async def _flush(self, conn: Connection) -> None:
         await flush_states(conn, self._holding.liveness, self._holding.lag_watch)
+
+    async def _tidy(self, conn: Connection) -> None:
+        await tidy_up(conn, self._settings.keep)
 
     async def _report(self, conn: Connection) -> None:
         standing = self._standing
