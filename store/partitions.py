@@ -17,8 +17,8 @@ _LOCK_WAIT = "1s"
 async def ensure_partitions(conn: Connection, now: datetime) -> list[str]:
     """Make the partitions of today and the next days where they lack, and name the new ones.
 
-    A hypertable makes its own. Rows that came before their partition lie in `event_default`; a day that already has some there
-    stays there, since a partition cannot be made over them.
+    A hypertable makes its own. Rows that came before their partition lie in `event_default`; a day that
+    already has some there stays there, since a partition cannot be made over them.
     """
     if await way_of(conn) is Way.HYPERTABLE:
         return []

@@ -50,7 +50,7 @@ async def _count_some(conn: Connection) -> bool:
             row = await (await conn.execute(SQL["uncounted"])).fetchone()
             if row is None or row["upto"] >= row["position"]:
                 return False
-            upto = min(row["position"], row["upto"] + POSITIONS_AT_ONCE)
+            upto: int = min(row["position"], row["upto"] + POSITIONS_AT_ONCE)
             await conn.execute(SQL["count_events"], {"after": row["upto"], "upto": upto})
             await conn.execute(SQL["counted_upto"], {"upto": upto})
             return upto < int(row["position"])

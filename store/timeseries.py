@@ -1,4 +1,4 @@
-"""How events are stored: a hypertable where TimescaleDB can be used, native range partitions otherwise. Decision 0017."""
+"""How events are stored: a hypertable where TimescaleDB can be used, native partitions otherwise. Decision 0017."""
 
 import logging
 import re
@@ -94,21 +94,16 @@ async def _try(conn: Connection) -> Reason:
     if reason is not Reason.USABLE:
         return reason
     try:
-        async with conn.transaction():
+        async with conn.transaction() as attempt:
             await conn.execute(SQL["create_timescaledb"])
             # Its licence is known for certain only now.
-            if (reason := decide(await _probe(conn))) is not Reason.USABLE:
-                raise _Unusable
+            reason = decide(await _probe(conn))
+            if reason is not Reason.USABLE:
+                raise psycopg.Rollback(attempt)
             await _convert(conn)
-    except _Unusable:
-        return reason
     except psycopg.errors.InsufficientPrivilege:
         return Reason.NOT_ALLOWED
-    return Reason.USABLE
-
-
-class _Unusable(Exception):
-    """Take back the extension."""
+    return reason
 
 
 async def _probe(conn: Connection) -> Probe:

@@ -35,8 +35,9 @@ def known() -> list[Migration]:
 async def migrate(url: str, *, extension: bool = True) -> list[str]:
     """Bring the database up to this program's schema and name what was applied.
 
-    Events become a hypertable where that can be; never without `extension`. Several that start together wait for one another. Raises `WrongVersion` where the database
-    is ahead of this program or an applied migration differs from ours.
+    Events become a hypertable where that can be, never without `extension`. Several that start together
+    wait for one another. Raises `WrongVersion` where the database is ahead of this program or an applied
+    migration differs from ours.
     """
     conn = await connect(url, name="migrate")
     async with conn:

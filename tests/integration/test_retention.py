@@ -7,6 +7,7 @@ import pytest
 from alerts import life
 from alerts.journal import verify_chain
 from alerts.live import LiveEngine
+from alerts.transitions import Actor
 from devices.scope import Scope
 from ingest.chores import tidy_up
 from store.errors import LockTimeout
@@ -61,7 +62,7 @@ async def test_what_a_database_holds_is_not_moved(native_pool: Pool) -> None:
     """Once there are events their way of storing stays, whatever the server can; migrating again changes nothing."""
     async with native_pool.connection() as conn:
         await fill_events(conn, NOW)
-        assert await migrate(native_pool.conninfo) == []
+        assert await migrate(str(native_pool.conninfo)) == []
         assert await way_of(conn) is Way.NATIVE
 
 
@@ -122,7 +123,7 @@ async def test_counts_take_in_each_event_once(native_pool: Pool) -> None:
 async def _story(home: Home) -> None:
     """An open door (1), two presses that were closed (2, 3) and one that is open (4)."""
     row = "INSERT INTO principal (name, role, created_at) VALUES ('li', 'duty', %s) RETURNING id"
-    who = life.Actor(id=await number(home.conn, row, NOW), name="li", role="duty", scope=Scope.DISTRICT)
+    who = Actor(id=await number(home.conn, row, NOW), name="li", role="duty", scope=Scope.DISTRICT)
     await home.run(("mag-1", "door.opened", NOW - timedelta(hours=1)), watermark=NOW)
     for alert in (2, 3):
         at = NOW + timedelta(minutes=alert)
