@@ -25,6 +25,7 @@ function message(type, ...parts) {
     return Buffer.concat([head, body]);
 }
 
+const failure = (error) => message("E", text("SERROR"), text(`C${error.code}`), text(`M${error.message}`), text(""));
 const text = (value) => Buffer.from(`${value}\0`);
 const status = (name, value) => message("S", text(name), text(value));
 const greeting = Buffer.concat([
@@ -56,30 +57,36 @@ class Session {
         this.#failed = false;
         if (type === "P" || type === "Q") {
             const sql = whole.subarray(5).toString("utf8").split("\0")[type === "P" ? 1 : 0];
-            if (COPY_IN.test(sql)) return this.#begin(sql);
+            if (COPY_IN.test(sql)) return this.#begin(type, sql);
         }
         const answer = Buffer.from(await database.execProtocolRaw(whole, { throwOnError: false }));
         this.#failed = type !== "Q" && types(answer).includes("E");
         return answer;
     }
 
-    #begin(sql) {
-        this.#copy = { sql: sql.replace(/FROM\s+STDIN/i, "FROM '/dev/blob'"), blocks: [], failed: false };
+    #begin(type, sql) {
+        this.#copy = { sql: sql.replace(/FROM\s+STDIN/i, "FROM '/dev/blob'"), blocks: [], simple: type === "Q" };
+        const parsed = type === "Q" ? [] : [message("1"), message("2"), message("n")];
         // No column formats: the client sends what it has.
-        return Buffer.concat([message("1"), message("2"), message("n"), message("G", Buffer.from([1, 0, 0]))]);
+        return Buffer.concat([...parsed, message("G", Buffer.from([1, 0, 0]))]);
     }
 
     async #copied(type, whole) {
         if (type === "d") this.#copy.blocks.push(whole.subarray(5));
         if (type !== "c" && type !== "f") return Buffer.alloc(0);
-        const { sql, blocks } = this.#copy;
+        const { sql, blocks, simple } = this.#copy;
         this.#copy = null;
-        if (type === "f") return message("E", Buffer.from("SERROR\0C57014\0Mthe copy was given up\0\0"));
+        const done = type === "f" ? failure({ code: "57014", message: "given up" }) : await this.#run(sql, blocks);
+        // After a simple query the client waits for the state of its transaction; else it asks for it.
+        return simple ? Buffer.concat([done, await database.execProtocolRaw(message("S"))]) : done;
+    }
+
+    async #run(sql, blocks) {
         try {
             const done = await database.query(sql, [], { blob: new Blob(blocks) });
             return message("C", text(`COPY ${done.affectedRows ?? 0}`));
         } catch (error) {
-            return message("E", text("SERROR"), text(`C${error.code ?? "XX000"}`), text(`M${error.message}`), text(""));
+            return failure(error);
         }
     }
 }
@@ -98,6 +105,7 @@ const server = createServer((socket) => {
             waiting = waiting.subarray(length);
             if (!greeted) {
                 greeted = ![SSL_REQUEST, GSS_REQUEST].includes(whole.readInt32BE(4));
+                if (greeted) await database.exec("DEALLOCATE ALL");
                 socket.write(greeted ? greeting : "N");
                 continue;
             }

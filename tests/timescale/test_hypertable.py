@@ -66,23 +66,24 @@ async def test_dropping_by_the_retention_job(timescale: Connection) -> None:
     assert oldest < timedelta(days=31).total_seconds()
 
 
-async def _queries(conn: Connection) -> list[Any]:
+async def _queries(conn: Connection, now: datetime) -> list[Any]:
     """All that reads events, whoever does."""
-    found: list[Any] = []
-    for name in ("events", "events_of_devices"):
-        found.append(await (await conn.execute(load("api")[name], EVERYTHING)).fetchall())
-    found.append(await (await conn.execute(load("alerts")["evidence_events"], {"positions": [1, 7, 400]})).fetchall())
-    found.append(await Activity().look(conn, datetime.now(UTC)))
-    found.append(await rows(conn, "SELECT * FROM event_day ORDER BY day, device, type"))
-    return found
+    return [
+        await (await conn.execute(load("api")["events"], EVERYTHING)).fetchall(),
+        await (await conn.execute(load("api")["events_of_devices"], EVERYTHING)).fetchall(),
+        await (await conn.execute(load("alerts")["evidence_events"], {"positions": [1, 7, 400]})).fetchall(),
+        await Activity().look(conn, now),
+        await rows(conn, "SELECT * FROM event_day ORDER BY day, device, type"),
+    ]
 
 
 async def test_compressed_chunks_answer_as_before(timescale: Connection) -> None:
     """The policy compresses what is older than 7 days and nothing younger; every query of ours gives the same."""
     if not await rows(timescale, "SELECT FROM site"):
         await import_registry(timescale, REGISTRY, file="r.toml", by="test", now=datetime.now(UTC))
-    await fill_events(timescale, datetime.now(UTC))
-    before = await _queries(timescale)
+    now = datetime.now(UTC)
+    await fill_events(timescale, now)
+    before = await _queries(timescale, now)
     assert [len(answer) for answer in before[:3]] == [50, 50, 3]
     assert await number(timescale, COMPRESSED) == 0
     await _run_job(timescale, "policy_compression", "event")
@@ -90,10 +91,10 @@ async def test_compressed_chunks_answer_as_before(timescale: Connection) -> None
     assert 190 <= compressed <= 200
     young = "SELECT count(*) FROM timescaledb_information.chunks WHERE is_compressed AND range_end > now() - %s"
     assert await number(timescale, young, timedelta(days=7)) == 0
-    assert await _queries(timescale) == before
+    assert await _queries(timescale, now) == before
     await _run_job(timescale, "policy_refresh_continuous_aggregate", "event_hour")
     await _run_job(timescale, "policy_refresh_continuous_aggregate", "event_day")
-    assert await _queries(timescale) == before
+    assert await _queries(timescale, now) == before
 
 
 async def test_binary_copy_into_the_hypertable(timescale: Connection) -> None:
@@ -121,7 +122,9 @@ async def test_binary_copy_into_the_hypertable(timescale: Connection) -> None:
 async def test_the_culprit_of_a_copy_is_found(timescale: Connection) -> None:
     """The hypertable refuses what a plain table refuses, by the same name, and keeps nothing of it."""
     now = micros(datetime.now(UTC))
-    sent = columns({"position": n, "received_at": now, "effective_at": now} for n in range(1, 5))
+    sent = columns(
+        {"position": n, "received_at": now, "effective_at": now, "device": 1, "type": 1} for n in range(1, 5)
+    )
     details = [b"{}", b"{}", b'{"id": "\\u0000"}', b"{}"]
     with pytest.raises(DataRefused):
         await copy_events(timescale, sent, details)
