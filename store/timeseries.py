@@ -115,5 +115,5 @@ async def _probe(conn: Connection) -> Probe:
 
 
 async def _convert(conn: Connection) -> None:
-    for name in ("make_hypertable", "compress_events", "count_by_hour", "count_by_day", "refresh_counts"):
+    for name in ("make_hypertable", "compress_events", "count_by_hour", "count_by_day", "refresh_days"):
         await conn.execute(SQL[name])

@@ -55,12 +55,10 @@ SELECT time_bucket(interval '1 day', hour, 'Asia/Shanghai') AS day, device, type
  GROUP BY 1, 2, 3
   WITH NO DATA
 
--- name: refresh_counts
--- Materialised in the background; a week back, for what ingest held while the database was away.
-SELECT add_continuous_aggregate_policy('event_hour', start_offset => interval '7 days',
-           end_offset => interval '1 hour', schedule_interval => interval '1 hour'),
-       add_continuous_aggregate_policy('event_day', start_offset => interval '7 days',
-           end_offset => interval '1 day', schedule_interval => interval '6 hours')
+-- name: refresh_days
+-- Materialised in the background, from the first hour that is counted; only what has changed is counted anew.
+SELECT add_continuous_aggregate_policy('event_day', start_offset => NULL, end_offset => interval '1 day',
+                                       schedule_interval => interval '6 hours')
 
 -- name: retention_job
 -- The job that drops old events, and the age from which on.
@@ -69,12 +67,16 @@ SELECT job_id, (config ->> 'drop_after')::interval AS drop_after
  WHERE proc_name = 'policy_retention' AND hypertable_name = 'event'
 
 -- name: end_retention
--- No dropping of old events.
-SELECT remove_retention_policy('event', if_exists => true)
+-- No dropping of old events, no counting in the background.
+SELECT remove_retention_policy('event', if_exists => true),
+       remove_continuous_aggregate_policy('event_hour', if_exists => true)
 
 -- name: begin_retention
 -- A job that drops old events. It is not scheduled: ingest runs it, so that what goes is counted and told.
-SELECT alter_job(add_retention_policy('event', %(keep)s::interval), scheduled => false)
+-- Hours are counted as far back as events are kept, and no further: where events are gone, counting would erase.
+SELECT alter_job(add_retention_policy('event', %(keep)s::interval), scheduled => false),
+       add_continuous_aggregate_policy('event_hour', start_offset => %(keep)s::interval - interval '1 day',
+           end_offset => interval '1 hour', schedule_interval => interval '1 hour')
 
 -- name: old_chunks
 -- What the job would drop.

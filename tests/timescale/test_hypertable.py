@@ -83,6 +83,7 @@ async def test_compressed_chunks_answer_as_before(timescale: Connection) -> None
         await import_registry(timescale, REGISTRY, file="r.toml", by="test", now=datetime.now(UTC))
     now = datetime.now(UTC)
     await fill_events(timescale, now)
+    await tidy_up(timescale, Keep(events=timedelta(days=365)))
     before = await _queries(timescale, now)
     assert [len(answer) for answer in before[:3]] == [50, 50, 3]
     assert await number(timescale, COMPRESSED) == 0
