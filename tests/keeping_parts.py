@@ -16,9 +16,9 @@ SELECT row_number() OVER (ORDER BY moment, device), moment, '-infinity', moment,
 """
 
 
-async def fill_events(conn: Connection, now: datetime) -> int:
+async def fill_events(conn: Connection, now: datetime, days: int = DAYS) -> int:
     """Events up to now, the head behind them; returns how many."""
-    await conn.execute(FILL, [now - timedelta(days=DAYS), now])
+    await conn.execute(FILL, [now - timedelta(days=days), now])
     await conn.execute("UPDATE head SET position = (SELECT max(position) FROM event)")
     return await number(conn, "SELECT count(*) FROM event")
 
