@@ -14,6 +14,7 @@ import msgspec
 
 from alerts.transitions import Alert
 from store.errors import translated
+from store.gaps import Gap, read_gaps
 from store.head import Head
 from store.pool import Connection
 from store.queries import load
@@ -97,11 +98,16 @@ def link(before: bytes, body: str) -> bytes:
 
 
 async def verify_chain(conn: Connection) -> list[Break]:
-    """Walk the whole log, the notes that are still there and the head; an empty answer is a whole chain."""
+    """Walk the whole log, the notes that are still there and the head; an empty answer is a whole chain.
+
+    Across what was deleted for its age the chain goes on from where that ended.
+    """
     breaks: list[Break] = []
     chain, last = CHAIN_START, 0
+    gaps = {gap.first: gap for gap in await read_gaps(conn)}
     while rows := await _page(conn, last):
         for row in rows:
+            last, chain = _across(gaps, last, chain)
             if row["log_id"] != last + 1:
                 breaks.append(Break(log_id=row["log_id"], message=f"rows are missing after {last}"))
             last, chain = row["log_id"], link(chain, row["body"])
@@ -109,7 +115,14 @@ async def verify_chain(conn: Connection) -> list[Break]:
                 breaks.append(Break(log_id=last, message="the body or a body before it was altered"))
                 chain = bytes(row["chain"])
             breaks += _check_row(row)
+    last, chain = _across(gaps, last, chain)
     return breaks + await _check_head(conn, chain, last)
+
+
+def _across(gaps: dict[int, Gap], last: int, chain: bytes) -> tuple[int, bytes]:
+    """The last row and its chain, behind the gap that follows, if one does."""
+    gap = gaps.get(last + 1)
+    return (last, chain) if gap is None else (gap.upto, gap.chain)
 
 
 async def _page(conn: Connection, after: int) -> list[dict[str, Any]]:

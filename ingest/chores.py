@@ -17,6 +17,7 @@ from store.errors import StoreError, translated
 from store.partitions import ensure_partitions
 from store.pool import Connection, Pool
 from store.queries import load
+from store.retention import Keep, drop_old
 
 SQL = load("ingest")
 log = logging.getLogger(__name__)
@@ -56,8 +57,8 @@ async def withdraw(conn: Connection, name: str) -> None:
         await conn.execute(SQL["withdraw_part"], {"name": name})
 
 
-async def tidy_up(conn: Connection) -> None:
-    """Make partitions ahead of time, drop identities whose time is over, quarantine beyond its cap, standbys of old."""
+async def tidy_up(conn: Connection, keep: Keep) -> None:
+    """Make partitions ahead of time; drop identities whose time is over, quarantine beyond its cap, and what is old."""
     now = moment(wall_micros())
     await ensure_partitions(conn, now)
     parameters = {"horizon": now - HOLDS - _LEAP, "most": IDENTITIES_AT_ONCE}
@@ -66,3 +67,4 @@ async def tidy_up(conn: Connection) -> None:
             pass
         await conn.execute(SQL["trim_quarantine"], {"kept": QUARANTINE_ROWS})
         await conn.execute(SQL["forget_part"], {"name": STANDBY, "before": now - STANDBY_GONE})
+    await drop_old(conn, keep, now)

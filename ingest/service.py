@@ -148,7 +148,7 @@ class IngestService:
                     "ingest-beats": self._take_beats(),
                     "ingest-report": self._repeat(self._as_holder(self._report)),
                     "ingest-flush": self._repeat(self._as_holder(self._flush), FLUSH_SECONDS),
-                    "ingest-tidy": self._repeat(self._as_holder(tidy_up), TIDY_SECONDS),
+                    "ingest-tidy": self._repeat(self._as_holder(self._tidy), TIDY_SECONDS),
                 }
             )
         except Fenced:
@@ -200,6 +200,9 @@ class IngestService:
 
     async def _flush(self, conn: Connection) -> None:
         await flush_states(conn, self._holding.liveness, self._holding.lag_watch)
+
+    async def _tidy(self, conn: Connection) -> None:
+        await tidy_up(conn, self._settings.keep)
 
     async def _report(self, conn: Connection) -> None:
         standing = self._standing

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from ingest.address import BrokerAddress
 from ingest.batcher import BATCH_MESSAGES, LINGER_SECONDS
 from ingest.receive import HELD_BYTES
+from store.retention import Keep
 
 # The embedded broker's; a broker that never redelivers on a standing connection does no harm by it.
 ACK_WAIT_SECONDS = 2.0
@@ -21,3 +22,4 @@ class IngestSettings:
     held_bytes: int = HELD_BYTES
     linger: float = LINGER_SECONDS
     batch_messages: int = BATCH_MESSAGES
+    keep: Keep = field(default_factory=Keep)

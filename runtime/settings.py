@@ -4,10 +4,11 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -18,12 +19,20 @@ from pydantic_settings import (
 from runtime.child import MARKER
 from runtime.errors import WrongUse
 from runtime.lifeline import PARENT
+from store.retention import Keep
 
 PREFIX = "SHOUWANG_"
 CONFIG = "SHOUWANG_CONFIG"
 _NOT_SETTINGS = {CONFIG, MARKER, PARENT, "SHOUWANG_TEST_DATABASE_URL"}
 
+SHORTEST_EVENTS = timedelta(days=8)
+_DAYS = r"^[1-9][0-9]{0,4}d$"
+
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _days(text: str) -> timedelta:
+    return timedelta(days=int(text.removesuffix("d")))
 
 
 def default_data_dir() -> Path:
@@ -61,6 +70,11 @@ class Settings(BaseSettings):
     watch_api_urls: Annotated[tuple[str, ...], NoDecode] = ()
     # By what an API knows the watch, where the two have no data directory in common.
     watch_secret: SecretStr | None = Field(default=None, min_length=32)
+    # How long things are kept, in whole days: events longer than their identities (7 days) and than they stay
+    # uncompressed; alerts at least as long as the events that a rebuilt engine would raise them from.
+    keep_events: str = Field(default="180d", pattern=_DAYS)
+    keep_quarantine: str = Field(default="30d", pattern=_DAYS)
+    keep_alerts: str = Field(default="1095d", pattern=_DAYS, validate_default=True)
     log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
 
     @field_validator("proxies", mode="before")
@@ -101,6 +115,27 @@ class Settings(BaseSettings):
         if value is not None and not value.get_secret_value().startswith(("mqtt://", "mqtts://")):
             raise ValueError("a broker's URL is mqtt://user:password@host:port or mqtts://…")
         return value
+
+    @field_validator("keep_events")
+    @classmethod
+    def _outlive_identities(cls, value: str) -> str:
+        if _days(value) < SHORTEST_EVENTS:
+            raise ValueError(f"at least {SHORTEST_EVENTS.days}d: the identities of events hold for 7 days")
+        return value
+
+    @field_validator("keep_alerts")
+    @classmethod
+    def _outlive_events(cls, value: str, info: ValidationInfo) -> str:
+        if _days(value) < _days(info.data.get("keep_events", value)):
+            raise ValueError("at least keep_events: an alert does not go before its events")
+        return value
+
+    @property
+    def keep(self) -> Keep:
+        """How long things are kept."""
+        return Keep(
+            events=_days(self.keep_events), quarantine=_days(self.keep_quarantine), alerts=_days(self.keep_alerts)
+        )
 
     @property
     def url(self) -> str:

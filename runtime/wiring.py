@@ -16,6 +16,7 @@ async def run_ingest(settings: Settings, data: DataDir) -> None:
         broker=BrokerAddress.parse(ingest_url(settings), ca_file=settings.mqtt_ca_file),
         client_id=data.secret("ingest-client-id"),
         database_url=database_url(settings),
+        keep=settings.keep,
     )
     async with open_pool(told.database_url, name="ingest-chores") as pool:
 

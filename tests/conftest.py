@@ -4,6 +4,7 @@ import os
 import random
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -66,21 +67,25 @@ def database_of(server_url: str, name: str) -> str:
     return psycopg.conninfo.make_conninfo(server_url, dbname=name)
 
 
-@pytest.fixture(scope="session")
-def template(server_url: str) -> Iterator[str]:
-    """The name of a migrated database to clone."""
+@contextmanager
+def _template(server_url: str, *, extension: bool) -> Iterator[str]:
     import asyncio
 
     name = f"{TEMPLATE}_{secrets.token_hex(4)}"
     _admin(server_url, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    asyncio.run(migrate(database_of(server_url, name)))
+    asyncio.run(migrate(database_of(server_url, name), extension=extension))
+    # Nobody may be connected to what is cloned, and TimescaleDB's background workers would be.
+    _admin(server_url, sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
+    _admin(
+        server_url,
+        sql.SQL("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = {}").format(name),
+    )
     yield name
     _admin(server_url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-@pytest.fixture
-def database_url(server_url: str, template: str) -> Iterator[str]:
-    """A migrated, empty database for this test alone."""
+@contextmanager
+def _clone(server_url: str, template: str) -> Iterator[str]:
     name = f"test_{secrets.token_hex(8)}"
     _admin(
         server_url,
@@ -88,6 +93,35 @@ def database_url(server_url: str, template: str) -> Iterator[str]:
     )
     yield database_of(server_url, name)
     _admin(server_url, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str) -> Iterator[str]:
+    """The name of a migrated database to clone; its events are stored as the server can."""
+    with _template(server_url, extension=True) as name:
+        yield name
+
+
+@pytest.fixture
+def database_url(server_url: str, template: str) -> Iterator[str]:
+    """A migrated, empty database for this test alone."""
+    with _clone(server_url, template) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def native_template(server_url: str) -> Iterator[str]:
+    """The same with native partitions, whatever the server can."""
+    with _template(server_url, extension=False) as name:
+        yield name
+
+
+@pytest.fixture
+async def native_pool(server_url: str, native_template: str) -> AsyncIterator[Pool]:
+    """A pool on a database of this test alone, with native partitions."""
+    with _clone(server_url, native_template) as url:
+        async with open_pool(url, name="test") as opened:
+            yield opened
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from runtime.doctor.report import Checked
 from store.errors import translated
 from store.partitions import missing_partitions
 from store.pool import Connection
+from store.timeseries import Way, way_of
 
 BEHIND_SECONDS = 60.0
 AHEAD_SECONDS = 5.0
@@ -49,8 +50,12 @@ async def _credentials(conn: Connection, checked: Checked) -> None:
 
 
 async def partitions(patient: Patient, checked: Checked) -> None:
-    """Whether today and the next days have a partition of events."""
+    """Whether today and the next days have a partition of events; a hypertable makes its own."""
     conn = _of(patient)
+    way = await way_of(conn)
+    checked.facts["stored_as"] = way.value
+    if way is Way.HYPERTABLE:
+        return
     missing = await missing_partitions(conn, datetime.now(UTC), ahead=DAYS_AHEAD)
     checked.facts["missing"] = missing
     if missing:

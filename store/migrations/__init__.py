@@ -8,6 +8,7 @@ from importlib.resources import files
 from store.errors import WrongVersion, translated
 from store.pool import Connection, connect
 from store.queries import load
+from store.timeseries import arrange
 
 SQL = load("store")
 _NAME = re.compile(r"^(\d{4})_([a-z0-9_]+)\.sql$")
@@ -31,11 +32,12 @@ def known() -> list[Migration]:
     return sorted(every, key=lambda migration: migration.version)
 
 
-async def migrate(url: str) -> list[str]:
+async def migrate(url: str, *, extension: bool = True) -> list[str]:
     """Bring the database up to this program's schema and name what was applied.
 
-    Several that start together wait for one another. Raises `WrongVersion` where the database
-    is ahead of this program or an applied migration differs from ours.
+    Events become a hypertable where that can be, never without `extension`. Several that start together
+    wait for one another. Raises `WrongVersion` where the database is ahead of this program or an applied
+    migration differs from ours.
     """
     conn = await connect(url, name="migrate")
     async with conn:
@@ -45,6 +47,7 @@ async def migrate(url: str) -> list[str]:
             todo = _todo(await _applied(conn))
             for migration in todo:
                 await _apply(conn, migration)
+        await arrange(conn, extension=extension)
     return [f"{m.version:04} {m.name}" for m in todo]
 
 

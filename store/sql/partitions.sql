@@ -13,3 +13,15 @@ SELECT name
   FROM unnest(%(names)s::text[]) WITH ORDINALITY AS wanted (name, place)
  WHERE to_regclass(name) IS NULL
  ORDER BY place
+
+-- name: event_partitions
+-- The daily partitions that there are, the oldest first.
+SELECT c.relname AS name
+  FROM pg_inherits i
+  JOIN pg_class c ON c.oid = i.inhrelid
+ WHERE i.inhparent = 'event'::regclass AND c.relname ~ '^event_[0-9]{8}$'
+ ORDER BY c.relname
+
+-- name: trim_default_partition
+-- Old events of days that had no partition in time.
+DELETE FROM event_default WHERE received_at < %(before)s

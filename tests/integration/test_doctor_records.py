@@ -164,17 +164,19 @@ async def test_credentials_that_do_not_arrive(home: Home, database_url: str) -> 
     assert await codes(database_url, managed) == ["credentials_waiting"]
 
 
-async def test_days_without_a_partition(home: Home, database_url: str) -> None:
+async def test_days_without_a_partition(native_pool: Pool) -> None:
     """Tomorrow's partition is missed today; events of the last resort are a note."""
     tomorrow = datetime.now(UTC) + timedelta(days=1)
-    assert await codes(database_url, records.partitions) == []
-    await home.conn.execute(f"DROP TABLE event_{tomorrow:%Y%m%d}".encode())
-    assert await codes(database_url, records.partitions) == ["partition_missing"]
-    await home.conn.execute(
-        "INSERT INTO event (position, received_at, at, effective_at, device, type, value, seq, boot, flags, detail) "
-        "VALUES (99, '1999-01-01', '-infinity', '1999-01-01', 1, 1, 'NaN', -1, 0, 0, '{}')"
-    )
-    assert await codes(database_url, records.partitions) == ["partition_missing", "partition_default"]
+    async with native_pool.connection() as conn:
+        await ensure_partitions(conn, datetime.now(UTC))
+        assert await codes(str(native_pool.conninfo), records.partitions) == []
+        await conn.execute(f"DROP TABLE event_{tomorrow:%Y%m%d}".encode())
+        assert await codes(str(native_pool.conninfo), records.partitions) == ["partition_missing"]
+        await conn.execute(
+            "INSERT INTO event (position, received_at, at, effective_at, device, type, value, seq, boot, flags, detail)"
+            " VALUES (99, '1999-01-01', '-infinity', '1999-01-01', 1, 1, 'NaN', -1, 0, 0, '{}')"
+        )
+        assert await codes(str(native_pool.conninfo), records.partitions) == ["partition_missing", "partition_default"]
 
 
 async def test_a_quarantine_that_grows(home: Home, database_url: str) -> None:

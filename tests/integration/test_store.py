@@ -48,9 +48,9 @@ async def test_a_database_ahead_of_the_program_is_refused(database_url: str, mon
         await migrate(database_url)
 
 
-async def test_partitions_are_made_ahead_and_used(pool: Pool) -> None:
+async def test_partitions_are_made_ahead_and_used(native_pool: Pool) -> None:
     """Today and three days ahead exist, a second call makes none, a row lands in its day."""
-    async with pool.connection() as conn:
+    async with native_pool.connection() as conn:
         made = await ensure_partitions(conn, NOW)
         assert made == ["event_20260302", "event_20260303", "event_20260304", "event_20260305"]
         assert await ensure_partitions(conn, NOW) == []
@@ -61,9 +61,9 @@ async def test_partitions_are_made_ahead_and_used(pool: Pool) -> None:
     assert row == {"t": "event_20260302"}
 
 
-async def test_a_day_with_rows_in_the_default_partition_is_left_alone(pool: Pool) -> None:
+async def test_a_day_with_rows_in_the_default_partition_is_left_alone(native_pool: Pool) -> None:
     """What came before its partition was made is neither lost nor in the way."""
-    async with pool.connection() as conn:
+    async with native_pool.connection() as conn:
         await conn.execute(
             b"INSERT INTO event VALUES (1, %s, '-infinity', %s, 1, 1, 'NaN', -1, 0, 0, '{}')", [NOW, NOW]
         )
