@@ -145,7 +145,7 @@ async def test_a_start_that_failed_leaves_the_checkpoint_out(
     """Should it be the cause, the next try does without."""
     engine = LiveEngine(path)
     with monkeypatch.context() as broken:
-        broken.setattr("alerts.live.reconcile", None)
+        broken.setattr("alerts.live.agrees", None)
         with pytest.raises(TypeError):
             await engine.bootstrap(home.conn)
     await engine.bootstrap(home.conn)
