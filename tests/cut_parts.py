@@ -33,6 +33,7 @@ START = datetime(2099, 3, 2, 13, 30, tzinfo=UTC)
 FATES = ("kept", "kept", "kept", "broken before", "broken after", "restarted", "restarted in doubt", "taken over")
 _PLACES = {place["id"]: place["code"] for place in WORLD["place"]}
 _SITES = {site["id"]: site["code"] for site in WORLD["site"]}
+_DEVICES = {number: device["code"] for number, device in DEVICES.items()}
 _RESIDENTS = {resident["id"]: resident["code"] for resident in WORLD["resident"]}
 
 
@@ -51,6 +52,7 @@ def _row(kind: str, row: dict[str, Any]) -> dict[str, Any]:
         told["site"] = _SITES[row["site"]]
     if kind == "device":
         told |= {"place": _PLACES[row["place"]]} if row.get("place") else {}
+        told |= {"gateway": _DEVICES[row["gateway"]]} if row.get("gateway") else {}
         # Some are of a resident who is not in this world.
         resident = _RESIDENTS.get(told.pop("resident", 0))
         told |= {"resident": resident} if resident else {}
@@ -152,8 +154,8 @@ class Watched:
         self.holding.liveness.touch(decoded.alive)
         stall = Stall(micros(self._alive_at), micros(self.now)) if caught_up and self._stalled else None
         return Stretch(
-            deliveries=list(self.waiting), decoded=decoded, now=micros(self.now), caught_up=caught_up,
-            scan=caught_up and stall is None, stall=stall,
+            deliveries=list(self.waiting), decoded=decoded, now=micros(self.now),
+            upto=micros(self.now) if caught_up else None, live=caught_up, scan=caught_up and stall is None, stall=stall,
         )  # fmt: skip
 
     async def _write(self, stretch: Stretch) -> None:
@@ -162,7 +164,7 @@ class Watched:
         self.holding.liveness.adopt(written.changes, stretch.decoded.statuses)
         if stretch.stall is not None:
             self.holding.liveness.stalled(stretch.stall)
-        if stretch.caught_up:
+        if stretch.upto is not None:
             self._alive_at, self._stalled = moment(stretch.now), False
 
     async def _broken(self, how: Break, *, caught_up: bool) -> None:
