@@ -26,15 +26,15 @@ from store.head import Fenced
 from store.pool import Connection, connect
 from tests.ingest_parts import unproved
 from tests.ingest_proxy import Break, CommitProxy, commit_proxy
-from tests.log_parts import DEVICES, EVENTS, OVERRIDES, SILENT, WORLD
+from tests.log_parts import DEVICES, EVENTS, OVERRIDES, PEOPLE, SILENT
 
 # Far ahead, so that whatever is written by the machine's own clock came before.
 START = datetime(2099, 3, 2, 13, 30, tzinfo=UTC)
 FATES = ("kept", "kept", "kept", "broken before", "broken after", "restarted", "restarted in doubt", "taken over")
-_PLACES = {place["id"]: place["code"] for place in WORLD["place"]}
-_SITES = {site["id"]: site["code"] for site in WORLD["site"]}
+_PLACES = {place["id"]: place["code"] for place in PEOPLE["place"]}
+_SITES = {site["id"]: site["code"] for site in PEOPLE["site"]}
 _DEVICES = {number: device["code"] for number, device in DEVICES.items()}
-_RESIDENTS = {resident["id"]: resident["code"] for resident in WORLD["resident"]}
+_RESIDENTS = {resident["id"]: resident["code"] for resident in PEOPLE["resident"]}
 
 
 def registry() -> str:
@@ -42,7 +42,7 @@ def registry() -> str:
     return "\n".join(
         f"[[{kind}]]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in _row(kind, row).items())
         for kind in ("site", "place", "resident", "device")
-        for row in WORLD[kind]
+        for row in PEOPLE[kind]
     )
 
 
@@ -50,6 +50,7 @@ def _row(kind: str, row: dict[str, Any]) -> dict[str, Any]:
     told = {key: value for key, value in row.items() if key != "id" and value is not None}
     if kind != "site":
         told["site"] = _SITES[row["site"]]
+    told |= {"bed": _PLACES[row["bed"]]} if row.get("bed") else {}
     if kind == "device":
         told |= {"place": _PLACES[row["place"]]} if row.get("place") else {}
         told |= {"gateway": _DEVICES[row["gateway"]]} if row.get("gateway") else {}
