@@ -4,26 +4,33 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from psycopg import Rollback
 
 from alerts.checkpoint import Mark
 from alerts.engine import Engine
+from alerts.findings import Finding
 from alerts.kept import database_id, keep, restored, snapshot_of, throw_away
 from alerts.reconcile import agrees, reconcile
 from alerts.record import record
-from alerts.replay import replay
+from alerts.replay import judged, replay
 from alerts.schedule import micros, moment
 from alerts.versions import ensure_versions
+from devices.columns import EVENT_DTYPE
 from store.errors import StoreError
-from store.head import Head, InputEntry
+from store.head import Head, InputEntry, lock_head, read_input, save_head
 from store.notify import notify
 from store.pool import Connection
 
 log = logging.getLogger(__name__)
+
+# For how long a start waits for the head row; acts of people hold it for milliseconds.
+HEAD_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +71,6 @@ class LiveEngine:
         trusted, self._trusted = self._trusted, False
         try:
             self._engine = await self._rebuilt(conn, trusted=trusted)
-            await reconcile(conn, self._engine)
         except StoreError:
             self._trusted = trusted
             raise
@@ -74,18 +80,34 @@ class LiveEngine:
         if self._path is not None and not trusted:
             throw_away(self._path, "the last start with it failed")
         elif self._path is not None and (engine := await restored(conn, self._path)) is not None:
-            await self._read_on(conn, engine)
-            if await agrees(conn, engine):
+            if await self._read_to_the_end(conn, engine):
                 return engine
             throw_away(self._path, "with the log after it, it gives other alerts than the database holds")
         engine = Engine()
-        await self._read_on(conn, engine)
+        if not await self._read_to_the_end(conn, engine):
+            await _give_in(conn, engine)
         return engine
+
+    async def _read_to_the_end(self, conn: Connection, engine: Engine) -> bool:
+        """Read the log as far as it is judged; then, while nobody can act, judge what people put into it since.
+
+        Returns whether the alerts are then those of the database; where they are not, nothing is written.
+        """
+        since = engine.position
+        await self._read_on(conn, engine)
+        agreed = False
+        async with conn.transaction() as whole:
+            head = await lock_head(conn, wait=HEAD_SECONDS)
+            await replay(conn, engine, head.judged)
+            agreed = await _judge_the_rest(conn, engine, head) and await agrees(conn, engine)
+            if not agreed:
+                raise Rollback(whole)
+        self.unkept = engine.position - since
+        return agreed
 
     async def _read_on(self, conn: Connection, engine: Engine) -> None:
         since, began = engine.position, time.monotonic()
-        read = await replay(conn, engine)
-        self.unkept = engine.position - since
+        read = await replay(conn, engine, await judged(conn))
         seconds = round(time.monotonic() - began, 3)
         extra = {"checkpoint": since, "position": engine.position, "seconds": seconds, **read._asdict()}
         log.info("the state is rebuilt", extra=extra)
@@ -102,15 +124,13 @@ class LiveEngine:
     ) -> Outcome:
         """Take in what follows in the log and write what is found; the caller commits, then adopts.
 
-        A `watermark` stands at the log's end, `head.position`, and comes last.
+        `head` says then that all is judged. A `watermark` stands at the log's end, `head.position`, and comes last.
         """
         findings = self._engine.apply(control, events)
         if watermark is not None:
             findings += self._engine.advance(watermark, head.position)
         self._engine.advanced_to(head.position)
-        if findings:
-            await record(conn, head, findings, moment(received_at))
-            await notify(conn, "alert_log", str(head.log_id))
+        await _write(conn, head, findings, moment(received_at))
         self._next_mark = self._marked(head, control, events, watermark) or self._mark
         return Outcome(changed=bool(findings), findings=len(findings))
 
@@ -148,3 +168,35 @@ class LiveEngine:
             database=self._database, epoch=head.epoch, position=head.position, at=max(ends)[1], log_id=head.log_id,
             chain=head.chain.hex(),
         )  # fmt: skip
+
+
+async def _judge_the_rest(conn: Connection, engine: Engine, head: Head) -> bool:
+    """Judge what people put into the log while nobody did; whether the database knows the alerts that it is about."""
+    control = await read_input(conn, engine.position, head.position)
+    findings = engine.apply(control, np.empty(0, EVENT_DTYPE))
+    engine.advanced_to(head.position)
+    engine.adopt()
+    try:
+        await _write(conn, head, findings, datetime.now(UTC))
+    except KeyError:
+        return False
+    await save_head(conn, head)
+    return True
+
+
+async def _give_in(conn: Connection, engine: Engine) -> None:
+    """Take over the alerts of the database, which are not those of the log."""
+    async with conn.transaction():
+        head = await lock_head(conn, wait=HEAD_SECONDS)
+        await replay(conn, engine, head.position)
+        await reconcile(conn, engine)
+        head.judged = head.position
+        await save_head(conn, head)
+
+
+async def _write(conn: Connection, head: Head, findings: Sequence[Finding], at: datetime) -> None:
+    """Write what is found up to the end of the log."""
+    if findings:
+        await record(conn, head, findings, at)
+        await notify(conn, "alert_log", str(head.log_id))
+    head.judged = head.position

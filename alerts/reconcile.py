@@ -31,12 +31,10 @@ async def agrees(conn: Connection, engine: Engine) -> bool:
     return _found(engine) == {_key(row): _standing(row) for row in rows} and engine.next_alert == number
 
 
-async def reconcile(conn: Connection, engine: Engine) -> bool:
-    """Make the engine's open alerts those of the database. Returns whether they were already."""
+async def reconcile(conn: Connection, engine: Engine) -> None:
+    """Make the engine's open alerts those of the database, and say how many were not."""
     rows, number = await _held(conn)
     wanted, found = {_key(row): _standing(row) for row in rows}, _found(engine)
-    if found == wanted and engine.next_alert == number:
-        return True
     log.error(
         "the log gives other alerts than the database holds: those of the database are taken over",
         extra={"differ": len(set(found.items()) ^ set(wanted.items())), "log": engine.next_alert, "database": number},
@@ -47,7 +45,6 @@ async def reconcile(conn: Connection, engine: Engine) -> bool:
         _enlist(watch, mine)
         _take_over(watch, wanted)
     engine.adopt()
-    return False
 
 
 async def _held(conn: Connection) -> tuple[list[dict[str, Any]], int]:

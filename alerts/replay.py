@@ -33,11 +33,15 @@ class Read(NamedTuple):
     events: int
 
 
-async def replay(conn: Connection, engine: Engine) -> Read:
-    """Take in the log from the engine's position to its end."""
+async def judged(conn: Connection) -> int:
+    """Up to where in the log all that is found is written."""
     with translated():
-        head = await (await conn.execute(SQL["log_head"])).fetchone()
-    upto = int(head["position"]) if head is not None else 0
+        head = await (await conn.execute(SQL["judged"])).fetchone()
+    return int(head["judged"]) if head is not None else 0
+
+
+async def replay(conn: Connection, engine: Engine, upto: int) -> Read:
+    """Take in the log from the engine's position to `upto`, of which all that is found is written."""
     entries = events = 0
     while engine.position < upto:
         read = await _stretch(conn, engine, min(upto, engine.position + PAGE))

@@ -19,22 +19,30 @@ def wall_micros() -> int:
 
 
 class Batch(NamedTuple):
-    """Messages in the order received. `drained_at`: at that moment nothing else waited; None if something did."""
+    """Messages in the order received. All that was sent before `upto` is in this batch or an earlier one, if known.
+
+    Both times are microseconds since the epoch.
+    """
 
     deliveries: list[Delivery]
-    drained_at: int | None
+    closed_at: int
+    upto: int | None
 
 
 class Batcher:
+    """`upto` tells until when all that was sent has reached the inbox, where that is known."""
+
     def __init__(
         self,
         inbox: Inbox,
         *,
+        upto: Callable[[], int | None],
         linger: float = LINGER_SECONDS,
         most: int = BATCH_MESSAGES,
         clock: Callable[[], int] = wall_micros,
     ) -> None:
         self._inbox = inbox
+        self._upto = upto
         self._linger = linger
         self._most = most
         self._clock = clock
@@ -55,8 +63,8 @@ class Batcher:
         return min(self._linger, self._linger - (self._clock() - oldest) / 1_000_000)
 
     def _close(self) -> Batch:
-        # The clock is read first: what arrives after it is later than this moment, so nothing is passed over.
+        # Asked first: what it speaks of is in the inbox by then, so nothing is passed over.
+        upto = self._upto()
         now = self._clock()
         deliveries = self._inbox.take(self._most, BATCH_BYTES)
-        drained_at = None if self._inbox else now
-        return Batch(deliveries, drained_at)
+        return Batch(deliveries, now, None if self._inbox else upto)

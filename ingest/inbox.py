@@ -26,7 +26,7 @@ def events_in(delivery: Delivery) -> int:
 
 
 class Inbox:
-    """One writer (the network thread: `put`, `burst_ended`), one reader (the event loop: all else).
+    """One writer (the network thread: `put`, `burst_ended`, `prod`), one reader (the event loop: all else).
 
     Each counter has one writer, so that no lock is needed on the way of a message.
     """
@@ -85,6 +85,10 @@ class Inbox:
             except TimeoutError:
                 pass
         self._wanted = 0
+
+    def prod(self) -> None:
+        """End the reader's waiting; called in the network thread."""
+        self._loop.call_soon_threadsafe(self._wake.set)
 
     def nudge(self) -> None:
         """End the reader's waiting, whatever has come."""

@@ -1,9 +1,8 @@
 """What the two sessions do with a message: all of it in their network threads, none of it slow."""
 
-import secrets
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import paho.mqtt.client as mqtt
@@ -11,14 +10,13 @@ import paho.mqtt.client as mqtt
 from ingest.batcher import wall_micros
 from ingest.delivery import Delivery, Receipt
 from ingest.inbox import Inbox
+from ingest.marks import PREFIX, Marks, Outgoing
 from ingest.tracker import Tracker
 
-EVENT_FILTERS = tuple((f"shouwang/v1/+/+/{channel}", 1) for channel in ("event", "batch", "status"))
-BEAT_FILTERS = (("shouwang/v1/+/+/heartbeat", 0),)
-
-# No site has this code. Our own marks, published behind whatever the broker has queued for us.
-_MARKS = "shouwang/v1/~/"
-_MARK_TOPICS = tuple(f"{_MARKS}ingest/{channel}" for channel in ("event", "batch", "status"))
+EVENT_CHANNELS = ("event", "batch", "status")
+EVENT_FILTERS = tuple((f"shouwang/v1/+/+/{channel}", 1) for channel in EVENT_CHANNELS)
+BEAT_CHANNELS = ("heartbeat",)
+BEAT_FILTERS = tuple((f"shouwang/v1/+/+/{channel}", 0) for channel in BEAT_CHANNELS)
 
 HELD_BYTES = 256 * 1024 * 1024
 RELIEVED_SHARE = 0.5
@@ -33,22 +31,22 @@ class EventReceiver:
         self._inbox = inbox
         self._tracker = Tracker()
         self._held_bytes = held_bytes
-        self._nonce = b""
+        self.marks = Marks(EVENT_CHANNELS, qos=1)
         # Read by the event loop. Seconds of the monotonic clock.
         self.redelivered_at = float("-inf")
-        self.marks_awaited: frozenset[str] = frozenset(_MARK_TOPICS)
 
     def begin(self) -> int:
-        self.marks_awaited = frozenset(_MARK_TOPICS)
+        self.marks.begin()
         return self._tracker.begin()
 
     def filters(self) -> Sequence[tuple[str, int]]:
         return EVENT_FILTERS
 
-    def granted(self, publish: Callable[[str, bytes], None]) -> None:
-        self._nonce = secrets.token_bytes(8)
-        for topic in _MARK_TOPICS:
-            publish(topic, self._nonce)
+    def granted(self) -> None:
+        self.marks.granted()
+
+    def outgoing(self) -> list[Outgoing]:
+        return self.marks.outgoing()
 
     def message(self, message: mqtt.MQTTMessage) -> Receipt | None:
         topic, payload = _topic(message), bytes(message.payload)
@@ -57,9 +55,9 @@ class EventReceiver:
             receipt = self._track(message, hash((topic, payload)))
             if receipt is None:
                 return None
-        if topic.startswith(_MARKS):
-            if payload == self._nonce:
-                self.marks_awaited -= {topic}
+        if topic.startswith(PREFIX):
+            self.marks.back(topic, payload)
+            self._inbox.prod()
             return receipt
         self._inbox.put(
             Delivery(wall_micros(), topic, payload, message.retain, message.dup, *(receipt or Receipt(0, 0, 0)))
@@ -99,23 +97,31 @@ class BeatReceiver:
 
     def __init__(self) -> None:
         self._beats: deque[Beat] = deque(maxlen=BEATS_HELD)
+        self.marks = Marks(BEAT_CHANNELS, qos=0)
 
     def take(self) -> list[Beat]:
         """Remove and return all beats so far. Called by the event loop."""
         return [self._beats.popleft() for _ in range(len(self._beats))]
 
     def begin(self) -> int:
+        self.marks.begin()
         return 0
 
     def filters(self) -> Sequence[tuple[str, int]]:
         return BEAT_FILTERS
 
-    def granted(self, publish: Callable[[str, bytes], None]) -> None:
-        """Nothing to do: heartbeats are never queued, so there is no backlog to see the end of."""
+    def granted(self) -> None:
+        self.marks.granted()
+
+    def outgoing(self) -> list[Outgoing]:
+        return self.marks.outgoing()
 
     def message(self, message: mqtt.MQTTMessage) -> Receipt | None:
-        if not message.retain:
-            self._beats.append(Beat(wall_micros(), _topic(message), bytes(message.payload)))
+        topic, payload = _topic(message), bytes(message.payload)
+        if topic.startswith(PREFIX):
+            self.marks.back(topic, payload)
+        elif not message.retain:
+            self._beats.append(Beat(wall_micros(), topic, payload))
         return None
 
     def burst_ended(self) -> None:

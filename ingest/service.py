@@ -119,7 +119,10 @@ class IngestService:
         self._events = EventReceiver(self._inbox, held_bytes=self._settings.held_bytes)
         receiver = BeatReceiver()
         self._beats = Beats(receiver, self._holding)
-        self._standing = Standing(self._events, ack_wait=self._settings.ack_wait, alive_at=self._holding.alive_at)
+        self._standing = Standing(
+            self._events, (self._events.marks, receiver.marks), ack_wait=self._settings.ack_wait,
+            alive_at=self._holding.alive_at,
+        )  # fmt: skip
         self._keeping = Keeping(self._engine)
         self._writing = Writing(
             self._settings, engine=self._engine, holding=self._holding, link=self._link, inbox=self._inbox,

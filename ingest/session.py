@@ -24,6 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest.address import BrokerAddress
 from ingest.delivery import Receipt
+from ingest.marks import Outgoing
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,9 @@ class Broker(Protocol):
     def acknowledge(self, receipts: Sequence[Receipt]) -> None:
         """Acknowledge these deliveries, unless their connection is gone. Does not block."""
 
+    def wake(self) -> None:
+        """Have sent what the receiver has to send. Does not block."""
+
     def disconnect(self) -> None:
         """End the connection, not the session: the broker keeps what is not acknowledged. Returns when done."""
 
@@ -63,8 +67,11 @@ class Receiver(Protocol):
     def filters(self) -> Sequence[tuple[str, int]]:
         """Return what to subscribe to, with QoS."""
 
-    def granted(self, publish: Callable[[str, bytes], None]) -> None:
-        """Take note that every filter is subscribed; `publish` sends at QoS 1 on this connection."""
+    def granted(self) -> None:
+        """Take note that every filter is subscribed."""
+
+    def outgoing(self) -> Sequence[Outgoing]:
+        """Return what is to be sent now on this connection."""
 
     def message(self, message: mqtt.MQTTMessage) -> Receipt | None:
         """Take a message; a receipt that comes back is acknowledged at once."""
@@ -122,17 +129,17 @@ class Session:
 
     def acknowledge(self, receipts: Sequence[Receipt]) -> None:
         self._receipts.append(receipts)
-        self._wake()
+        self.wake()
 
     def disconnect(self) -> None:
         self._stopping.set()
-        self._wake()
+        self.wake()
         if self._thread.ident is not None:
             self._thread.join()
         self._wake_read.close()
         self._wake_write.close()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         # A full pair means that the thread is about to wake anyway.
         with contextlib.suppress(BlockingIOError):
             self._wake_write.send(b"\0")
@@ -240,6 +247,8 @@ class Session:
             for receipt in self._receipts.popleft():
                 if self._receiver.settle(receipt):
                     client.ack(receipt.packet, 1)
+        for topic, payload, qos in self._receiver.outgoing():
+            client.publish(topic, payload, qos)
         return not client.want_write() or client.loop_write() == MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def _close(self, client: mqtt.Client) -> None:
@@ -266,7 +275,7 @@ class Session:
         client.subscribe(list(self._receiver.filters()))
 
     def _on_subscribe(
-        self, client: mqtt.Client, _userdata: Any, _mid: int, reasons: list[ReasonCode], _: Properties | None
+        self, _client: mqtt.Client, _userdata: Any, _mid: int, reasons: list[ReasonCode], _: Properties | None
     ) -> None:
         refused = [
             topic
@@ -279,17 +288,13 @@ class Session:
             return
         self._was_granted = True
         self._changed("granted")
-        self._receiver.granted(lambda topic, payload: _publish(client, topic, payload))
+        self._receiver.granted()
 
     def _on_message(self, client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
         self._packets += 1
         receipt = self._receiver.message(message)
         if receipt is not None and self._receiver.settle(receipt):
             client.ack(receipt.packet, 1)
-
-
-def _publish(client: mqtt.Client, topic: str, payload: bytes) -> None:
-    client.publish(topic, payload, qos=1)
 
 
 def _leave_it_to_the_loop(_client: mqtt.Client, _userdata: Any, _socket: Any) -> None:

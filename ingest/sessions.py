@@ -45,8 +45,15 @@ class Sessions:
         beats_id = f"ingest-beats-{secrets.token_hex(8)}"
         self.events = self._session("events", events, client_id=self._settings.client_id, clean=False)
         self.beats = self._session("heartbeats", beats, client_id=beats_id, clean=True)
+        self._marks = (events.marks, beats.marks)
         self.events.connect()
         self.beats.connect()
+
+    def mark(self, now: int) -> None:
+        """Have marks sent that bear `now` (microseconds)."""
+        for marks, session in zip(self._marks, (self.events, self.beats), strict=True):
+            marks.ask(now)
+            session.wake()
 
     def acknowledge(self, deliveries: Iterable[Delivery]) -> None:
         """Acknowledge what is committed."""

@@ -1,5 +1,6 @@
 """Whether ingest is caught up, and what it missed (design, guarantees 4 and 5)."""
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol, get_args
 
 SECOND = 1_000_000
@@ -7,19 +8,35 @@ SECOND = 1_000_000
 SessionName = Literal["events", "heartbeats"]
 SESSIONS: tuple[SessionName, ...] = get_args(SessionName)
 
-# A pause in watching that no rule can notice is no stall worth an entry in the log.
+# A pause in watching that no rule can notice is no stall worth an entry in the log. Where the connection stood all the
+# time nothing can have been missed, heartbeats included; a long pause is told all the same.
 STALL = SECOND
+PAUSE = 5 * SECOND
+# How often a mark is sent, so that there is news of how far the stream is read; and how soon again when a rule waits
+# for it (microseconds).
+MARK_EVERY = SECOND
+MARK_AGAIN = SECOND // 20
 # A loop that did not come round for so long may have been frozen whole, with a backlog unread in its socket.
 FROZEN_SECONDS = 2.0
-# A broker that does not let us publish our marks, or lost them, must not stop the clock of the rules for ever.
+# A broker that does not let us publish our marks must not stop the clock of the rules for ever.
 MARK_PATIENCE_SECONDS = 60.0
+
+
+class Read(Protocol):
+    """Until when (microseconds) the marks of a session say that all is read, and whether any ever came back."""
+
+    @property
+    def upto(self) -> int | None: ...
+
+    @property
+    def ever(self) -> bool: ...
 
 
 class Deliveries(Protocol):
     """What the network thread tells of the stream of messages. Seconds of the monotonic clock."""
 
-    redelivered_at: float
-    marks_awaited: frozenset[str]
+    @property
+    def redelivered_at(self) -> float: ...
 
 
 class Stall(NamedTuple):
@@ -30,17 +47,20 @@ class Stall(NamedTuple):
 
 
 class Standing:
-    """Caught up: everything that was sent before this moment has been read, redeliveries included.
+    """Caught up to `upto`: everything that was sent before then has been read, redeliveries included.
 
-    `alive_at` is the last moment known to be so, in microseconds since the epoch; None in a new database.
+    `alive_at` is the last moment known to be so and written, None in a new database. Both are microseconds.
     """
 
-    def __init__(self, deliveries: Deliveries, *, ack_wait: float, alive_at: int | None) -> None:
+    def __init__(self, deliveries: Deliveries, marks: Sequence[Read], *, ack_wait: float, alive_at: int | None) -> None:
         self._deliveries = deliveries
+        self._marks = marks
         self._settling = ack_wait + 1.0
         self._granted_at: dict[SessionName, float] = {}
         self.alive_at = alive_at
-        self.caught_up = False
+        self.upto: int | None = None
+        self._asked_at = 0
+        self._was_away = True
         self._judged_at: float | None = None
         self._awake_since = float("-inf")
 
@@ -49,32 +69,62 @@ class Standing:
         """Whether every filter of the durable session is subscribed."""
         return "events" in self._granted_at
 
+    @property
+    def caught_up(self) -> bool:
+        return self.upto is not None
+
     def granted_now(self, session: SessionName, seconds: float) -> None:
         self._granted_at[session] = seconds
 
     def lost(self, session: SessionName) -> None:
         self._granted_at.pop(session, None)
-        self.caught_up = False
+        self.upto = None
+        self._was_away = True
 
-    def judge(self, drained_at: int | None, seconds: float) -> bool:
-        """Return whether ingest is caught up at `drained_at`, when nothing waited; None: something did."""
+    def asks(self, now: int, *, due: bool) -> bool:
+        """Whether a mark is to be sent at `now` (microseconds): in turn, or since a rule waits for one."""
+        waited = now - self._asked_at
+        if waited < MARK_EVERY and not (due and waited >= MARK_AGAIN and (self.upto or 0) >= self._asked_at):
+            return False
+        self._asked_at = now
+        return True
+
+    def read_upto(self, now: int, seconds: float) -> int | None:
+        """Return until when all that was sent has reached us; `now` for a broker that gives no mark back."""
+        read = [marks.upto for marks in self._marks]
+        known = [upto for upto in read if upto is not None]
+        if len(known) == len(read):
+            return min([now, *known])
+        mute = not any(marks.ever for marks in self._marks)
+        return now if mute and self._since_grant(seconds) > MARK_PATIENCE_SECONDS else None
+
+    def judge(self, read_upto: int | None, seconds: float) -> int | None:
+        """Return until when ingest is caught up; `read_upto`: None where something waits, or nothing is known."""
         if self._judged_at is not None and seconds - self._judged_at > FROZEN_SECONDS:
             self._awake_since = seconds
         self._judged_at = seconds
-        self.caught_up = drained_at is not None and self._is_settled(seconds)
-        return self.caught_up
+        self.upto = read_upto if self._is_settled(seconds) else None
+        return self.upto
 
     def _is_settled(self, seconds: float) -> bool:
         # Without heartbeats a silence would be ours, not the devices'.
-        if len(self._granted_at) < len(SESSIONS):
-            return False
-        since_grant = seconds - max(self._granted_at.values())
-        quiet = min(since_grant, seconds - self._deliveries.redelivered_at, seconds - self._awake_since)
-        marked = not self._deliveries.marks_awaited or since_grant > MARK_PATIENCE_SECONDS
-        return quiet >= self._settling and marked
+        since = (self._since_grant(seconds), seconds - self._deliveries.redelivered_at, seconds - self._awake_since)
+        return min(since) >= self._settling
 
-    def stall_before(self, now: int) -> Stall | None:
-        """Return what was missed before `now`, at which ingest is caught up."""
-        if self.alive_at is None or now - self.alive_at <= STALL:
+    def _since_grant(self, seconds: float) -> float:
+        if len(self._granted_at) < len(SESSIONS):
+            return float("-inf")
+        return seconds - max(self._granted_at.values())
+
+    def stall_before(self, upto: int) -> Stall | None:
+        """Return what was missed before `upto`, to which ingest is caught up."""
+        least = STALL if self._was_away else PAUSE
+        if self.alive_at is None or upto - self.alive_at <= least:
             return None
-        return Stall(self.alive_at, now)
+        return Stall(self.alive_at, upto)
+
+    def watched(self, upto: int) -> None:
+        """Take note that all up to `upto` is judged and written."""
+        self.alive_at = upto
+        # A connection lost meanwhile is another pause.
+        self._was_away = self._was_away and not self.caught_up

@@ -16,22 +16,24 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(slots=True, kw_only=True)
 class Stretch:
-    """`now` is when the batch was closed (microseconds); `caught_up`: nothing else waited then.
+    """`now` is when the batch was closed, `upto` until when all that was sent has been read (microseconds).
 
+    `upto` is None where that is not known: the clock of the rules stands still. `live`: this is no backlog.
     `scan`: look for devices that fell silent. `refused_rows`: events that the database does not take.
     """
 
     deliveries: Sequence[Delivery]
     decoded: Decoded
     now: int
-    caught_up: bool
+    upto: int | None
+    live: bool
     scan: bool = False
     stall: Stall | None = None
     refused_rows: set[int] = field(default_factory=set)
 
     def decode_again(self, decoder: Decoder) -> None:
         """Decode with what the registry says now."""
-        self.decoded = decoder.decode(self.deliveries, live=self.caught_up)
+        self.decoded = decoder.decode(self.deliveries, live=self.live)
         self.refused_rows = set()
 
     def entries(self, changes: Sequence[Change]) -> list[InputEntry]:

@@ -116,7 +116,7 @@ class Writer:
         decoded = stretch.decoded
         numbers = await self._number(conn, decoded)
         events, details, lagging = await self._select(conn, stretch)
-        changes = self._liveness.changes(stretch.now, decoded.statuses, scan=stretch.scan)
+        changes = self._liveness.changes(stretch.upto or stretch.now, decoded.statuses, scan=stretch.scan)
         control += await append_input(conn, head, stretch.entries(changes))
         await keep_changes(conn, changes, decoded.statuses)
         events["position"] = np.arange(head.position + 1, head.position + 1 + len(events))
@@ -125,8 +125,8 @@ class Writer:
         await copy_events(conn, events, details)
         refusals = await self._quarantine(conn, stretch)
         head.batch = uuid4()
-        if stretch.caught_up:
-            head.alive_at = moment(stretch.now)
+        if stretch.upto is not None:
+            head.alive_at = moment(stretch.upto)
         await save_head(conn, head)
         duplicates = len(decoded.events) - len(stretch.refused_rows) - len(events)
         return Written(
@@ -184,7 +184,7 @@ class Writer:
     async def _run_engine(
         self, conn: Connection, head: Head, stretch: Stretch, control: list[InputEntry], events: NDArray[np.void]
     ) -> None:
-        watermark = stretch.now if stretch.caught_up and self._engine.due(stretch.now) else None
+        watermark = stretch.upto if stretch.upto is not None and self._engine.due(stretch.upto) else None
         if watermark is not None:
             await append_input(conn, head, [InputEntry(kind="watermark", at=moment(watermark), body={})])
         await self._engine.run(conn, head, control=control, events=events, watermark=watermark, received_at=stretch.now)

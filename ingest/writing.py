@@ -20,7 +20,7 @@ from ingest.quarantine import refuse
 from ingest.sessions import Sessions
 from ingest.settings import IngestSettings
 from ingest.sifting import Refused, named, sift, tell
-from ingest.standing import SECOND, Standing
+from ingest.standing import PAUSE, SECOND, Standing
 from ingest.stretch import Stretch
 from ingest.tasks import is_cancelled
 from ingest.writer import Written
@@ -81,9 +81,12 @@ class Writing:
         self._beats = beats
         self._keeping = keeping
         self._clock = Clock()
-        self._batcher = Batcher(inbox, linger=settings.linger, most=settings.batch_messages, clock=self._clock.now)
+        self._batcher = Batcher(
+            inbox, upto=self._read_upto, linger=settings.linger, most=settings.batch_messages, clock=self._clock.now
+        )
         self.control_waiting = True
         self.proved_at = time.monotonic()
+        self._due = False
         self._scanned_at = 0
         self._committed_at = 0
         self._restarted = True
@@ -98,6 +101,7 @@ class Writing:
         """Write until cancelled. Raises `Fenced`, `WrongVersion`, `NetworkThreadDied`."""
         self._sessions = sessions
         while not is_cancelled():
+            self._send_marks()
             batch = await self._batcher.next(TICK_SECONDS)
             if sessions.dead is not None:
                 raise NetworkThreadDied(f"the network thread of the session for {sessions.dead} has ended")
@@ -112,9 +116,9 @@ class Writing:
                 needed = self._is_needed(stretch)
             if needed:
                 await self._write(stretch)
-            elif stretch.caught_up:
-                self._standing.alive_at = stretch.now
-            if stretch.caught_up:
+            elif stretch.upto is not None:
+                self._standing.watched(stretch.upto)
+            if stretch.upto is not None:
                 self._clock_failures = 0
         except Refused as error:
             tell(error, "a stretch was refused: writing it in parts", messages=len(deliveries))
@@ -148,27 +152,47 @@ class Writing:
 
     async def _write_messages(self, deliveries: Sequence[Delivery]) -> None:
         with named():
-            decoded = self._holding.decoder.decode(deliveries, live=False)
-        await self._write(Stretch(deliveries=deliveries, decoded=decoded, now=self._clock.now(), caught_up=False))
+            await self._write(self._plain(deliveries))
 
     async def _set_aside(self, delivery: Delivery, error: Refused) -> None:
         """Put a whole message into quarantine, in which it is acknowledged."""
         tell(error, "a message goes to quarantine whole", bytes=len(delivery.payload))
-        decoded = self._holding.decoder.decode([], live=False)
+        stretch = self._plain([])
+        stretch.deliveries = [delivery]
         source = "/".join(delivery.topic.split("/")[2:4])
-        decoded.refusals.append(refuse(delivery, source, error.reason, error.detail))
-        await self._write(Stretch(deliveries=[delivery], decoded=decoded, now=self._clock.now(), caught_up=False))
+        stretch.decoded.refusals.append(refuse(delivery, source, error.reason, error.detail))
+        await self._write(stretch)
+
+    def _plain(self, deliveries: Sequence[Delivery]) -> Stretch:
+        """Messages alone: the clock stands still."""
+        decoded = self._holding.decoder.decode(deliveries, live=False)
+        return Stretch(deliveries=deliveries, decoded=decoded, now=self._clock.now(), upto=None, live=False)
+
+    def _send_marks(self) -> None:
+        now = self._clock.now()
+        if self._standing.asks(now, due=self._due):
+            self._sessions.mark(now)
+
+    def _read_upto(self) -> int | None:
+        """Until when all has reached us; what it says of heartbeats is noted then."""
+        upto = self._standing.read_upto(self._clock.now(), time.monotonic())
+        self._beats.note()
+        return upto
 
     def _stretch(self, batch: Batch, deliveries: Sequence[Delivery]) -> Stretch:
-        now = batch.drained_at or self._clock.now()
-        caught_up = self._standing.judge(batch.drained_at, time.monotonic())
-        caught_up = caught_up and time.monotonic() >= self._clock_waits_until
-        decoded = self._holding.decoder.decode(deliveries, live=caught_up)
+        self._due = self._engine.due(batch.closed_at)
+        now, upto = batch.closed_at, self._standing.judge(batch.upto, time.monotonic())
+        if time.monotonic() < self._clock_waits_until:
+            upto = None
+        live = upto is not None and now - upto <= PAUSE
+        decoded = self._holding.decoder.decode(deliveries, live=live)
         self._holding.liveness.touch(decoded.alive)
-        stall = self._standing.stall_before(now) if caught_up else None
+        stall = None if upto is None else self._standing.stall_before(upto)
         # Silence is looked for after a stall is in the log, not with it.
-        scan = caught_up and stall is None and now - self._scanned_at >= SCAN_MICROS
-        return Stretch(deliveries=deliveries, decoded=decoded, now=now, caught_up=caught_up, scan=scan, stall=stall)
+        scan = upto is not None and stall is None and upto - self._scanned_at >= SCAN_MICROS
+        return Stretch(
+            deliveries=deliveries, decoded=decoded, now=now, upto=upto, live=live, scan=scan, stall=stall
+        )  # fmt: skip
 
     def _is_needed(self, stretch: Stretch) -> bool:
         return bool(
@@ -177,8 +201,11 @@ class Writing:
             or stretch.scan
             or stretch.stall
             or stretch.now - self._committed_at >= PROOF_MICROS
-            or (stretch.caught_up and self._engine.due(stretch.now))
+            or self._is_due(stretch.upto)
         )
+
+    def _is_due(self, upto: int | None) -> bool:
+        return upto is not None and upto > (self._standing.alive_at or 0) and self._engine.due(upto)
 
     async def _finished(self, work: Any) -> Written:
         """Await a commit; when we are stopped meanwhile, give it a moment, so that it can be acknowledged."""
@@ -222,11 +249,10 @@ class Writing:
             holding.liveness.stalled(stretch.stall, unsaved=unsaved)
             log.info("watching again", extra={"stalled_seconds": (stretch.stall.end - stretch.stall.begin) / SECOND})
         self._committed_at = stretch.now
-        if stretch.caught_up:
-            self._standing.alive_at = stretch.now
+        if stretch.upto is not None:
+            self._standing.watched(stretch.upto)
             self._restarted = False
-        if stretch.scan:
-            self._scanned_at = stretch.now
+            self._scanned_at = stretch.upto if stretch.scan else self._scanned_at
         _count(stretch, written)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from runtime.accounts import BROKER_USER, part_user, reaches
-from runtime.broker_config import USERS_FILE, DeviceLogin, ServiceLogin, digest, server_config, users_config
+from runtime.broker_config import CHANNELS, USERS_FILE, DeviceLogin, ServiceLogin, digest, server_config, users_config
 from runtime.child import Command
 from runtime.errors import StartError
 from runtime.layout import DataDir, private_dir, write_private
@@ -116,7 +116,7 @@ class Broker:
                 username=INGEST,
                 password=self._data.secret(f"broker-{INGEST}"),
                 # Its marks behind the backlog: no site can have this code.
-                publish=tuple(f"shouwang.v1.~.ingest.{channel}" for channel in ("event", "batch", "status")),
+                publish=tuple(f"shouwang.v1.~.ingest.{channel}" for channel in CHANNELS),
                 subscribe=("shouwang.v1.>",),
             ),
             ServiceLogin(

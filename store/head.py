@@ -21,7 +21,10 @@ class Fenced(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Head:
-    """The head row as locked by this transaction; changes count once `save_head` wrote them."""
+    """The head row as locked by this transaction; changes count once `save_head` wrote them.
+
+    `judged`: what the engine finds in the log up to this position is written.
+    """
 
     epoch: int
     position: int
@@ -29,6 +32,7 @@ class Head:
     chain: bytes
     batch: UUID | None
     alive_at: datetime | None
+    judged: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,7 @@ async def save_head(conn: Connection, head: Head) -> None:
                 "chain": head.chain,
                 "batch": head.batch,
                 "alive_at": head.alive_at,
+                "judged": head.judged,
             },
         )
 

@@ -26,13 +26,15 @@ from store.head import Fenced
 from store.pool import Connection, connect
 from tests.ingest_parts import unproved
 from tests.ingest_proxy import Break, CommitProxy, commit_proxy
-from tests.log_parts import DEVICES, EVENTS, OVERRIDES, SILENT, WORLD
+from tests.log_parts import DEVICES, EVENTS, OVERRIDES, PEOPLE, SILENT
 
 # Far ahead, so that whatever is written by the machine's own clock came before.
 START = datetime(2099, 3, 2, 13, 30, tzinfo=UTC)
 FATES = ("kept", "kept", "kept", "broken before", "broken after", "restarted", "restarted in doubt", "taken over")
-_PLACES = {place["id"]: place["code"] for place in WORLD["place"]}
-_SITES = {site["id"]: site["code"] for site in WORLD["site"]}
+_PLACES = {place["id"]: place["code"] for place in PEOPLE["place"]}
+_SITES = {site["id"]: site["code"] for site in PEOPLE["site"]}
+_DEVICES = {number: device["code"] for number, device in DEVICES.items()}
+_RESIDENTS = {resident["id"]: resident["code"] for resident in PEOPLE["resident"]}
 
 
 def registry() -> str:
@@ -40,7 +42,7 @@ def registry() -> str:
     return "\n".join(
         f"[[{kind}]]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in _row(kind, row).items())
         for kind in ("site", "place", "resident", "device")
-        for row in WORLD[kind]
+        for row in PEOPLE[kind]
     )
 
 
@@ -48,9 +50,13 @@ def _row(kind: str, row: dict[str, Any]) -> dict[str, Any]:
     told = {key: value for key, value in row.items() if key != "id" and value is not None}
     if kind != "site":
         told["site"] = _SITES[row["site"]]
+    told |= {"bed": _PLACES[row["bed"]]} if row.get("bed") else {}
     if kind == "device":
         told |= {"place": _PLACES[row["place"]]} if row.get("place") else {}
-        told |= {"resident": WORLD["resident"][row["resident"] - 1]["code"]} if row.get("resident") else {}
+        told |= {"gateway": _DEVICES[row["gateway"]]} if row.get("gateway") else {}
+        # Some are of a resident who is not in this world.
+        resident = _RESIDENTS.get(told.pop("resident", 0))
+        told |= {"resident": resident} if resident else {}
         told |= {"heartbeat": f"{row['heartbeat'] // 1_000_000}s"} if "heartbeat" in row else {}
     return told
 
@@ -149,8 +155,8 @@ class Watched:
         self.holding.liveness.touch(decoded.alive)
         stall = Stall(micros(self._alive_at), micros(self.now)) if caught_up and self._stalled else None
         return Stretch(
-            deliveries=list(self.waiting), decoded=decoded, now=micros(self.now), caught_up=caught_up,
-            scan=caught_up and stall is None, stall=stall,
+            deliveries=list(self.waiting), decoded=decoded, now=micros(self.now),
+            upto=micros(self.now) if caught_up else None, live=caught_up, scan=caught_up and stall is None, stall=stall,
         )  # fmt: skip
 
     async def _write(self, stretch: Stretch) -> None:
@@ -159,7 +165,7 @@ class Watched:
         self.holding.liveness.adopt(written.changes, stretch.decoded.statuses)
         if stretch.stall is not None:
             self.holding.liveness.stalled(stretch.stall)
-        if stretch.caught_up:
+        if stretch.upto is not None:
             self._alive_at, self._stalled = moment(stretch.now), False
 
     async def _broken(self, how: Break, *, caught_up: bool) -> None:

@@ -150,6 +150,11 @@ class RunningBroker:
         self.child.signal(signal.SIGSTOP)
         os.waitid(os.P_PID, self.child.pid, os.WSTOPPED | os.WNOWAIT)
 
+    def resume(self) -> None:
+        """SIGCONT."""
+        assert self.child is not None
+        self.child.signal(signal.SIGCONT)
+
     async def stop(self) -> None:
         if self.child is not None:
             await self.child.stop(patience=10)

@@ -66,7 +66,7 @@ async def _take_in(conn: Connection, holding: Holding, lines: Sequence[Line], no
     decoded = holding.decoder.decode(deliveries, live=True)
     holding.liveness.touch(decoded.alive)
     holding.liveness.beat(decoded.beats)
-    stretch = Stretch(deliveries=deliveries, decoded=decoded, now=now, caught_up=True, scan=True)
+    stretch = Stretch(deliveries=deliveries, decoded=decoded, now=now, upto=now, live=True, scan=True)
     written = await holding.writer.write(conn, stretch)
     holding.decoder.numbers.update(written.numbers)
     holding.lag_watch.adopt(written.lagging)

@@ -6,9 +6,9 @@ COPY (SELECT position, received_at, at, effective_at, device, type, value, seq, 
        ORDER BY position)
   TO STDOUT (FORMAT binary)
 
--- name: log_head
--- How far the log reaches.
-SELECT position FROM head WHERE partition = 'main'
+-- name: judged
+-- Up to where in the log all that is found is written.
+SELECT judged FROM head WHERE partition = 'main'
 
 -- name: open_of_engine
 -- What is open, as the engine knows it.

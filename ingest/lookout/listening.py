@@ -11,6 +11,7 @@ from ingest.batcher import wall_micros
 from ingest.delivery import Receipt
 from ingest.lookout import metrics
 from ingest.lookout.presses import Message, may_call
+from ingest.marks import Outgoing
 
 FILTERS = tuple((f"shouwang/v1/+/+/{channel}", 0) for channel in ("event", "batch"))
 HELD_BYTES = 64 * 1024 * 1024
@@ -44,8 +45,11 @@ class Ear:
     def filters(self) -> Sequence[tuple[str, int]]:
         return FILTERS
 
-    def granted(self, publish: Callable[[str, bytes], None]) -> None:
+    def granted(self) -> None:
         """Nothing to do: what was said before is the durable session's, which is ingest's."""
+
+    def outgoing(self) -> Sequence[Outgoing]:
+        return ()
 
     def message(self, message: mqtt.MQTTMessage) -> Receipt | None:
         payload = bytes(message.payload)

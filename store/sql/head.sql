@@ -1,11 +1,12 @@
 -- name: lock_head
 -- The head row, locked to the end of the transaction.
-SELECT epoch, position, log_id, chain, batch, alive_at FROM head WHERE partition = 'main' FOR UPDATE
+SELECT epoch, position, log_id, chain, batch, alive_at, judged FROM head WHERE partition = 'main' FOR UPDATE
 
 -- name: save_head
 -- What the transaction made of the head.
 UPDATE head
-   SET position = %(position)s, log_id = %(log_id)s, chain = %(chain)s, batch = %(batch)s, alive_at = %(alive_at)s
+   SET position = %(position)s, log_id = %(log_id)s, chain = %(chain)s, batch = %(batch)s, alive_at = %(alive_at)s,
+       judged = %(judged)s
  WHERE partition = 'main'
 
 -- name: raise_epoch

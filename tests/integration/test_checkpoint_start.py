@@ -86,7 +86,7 @@ def flipped(content: bytes) -> bytes:
 MISFITS: dict[str, str | Callable[[Path], object]] = {
     "another database": "UPDATE head SET database_id = gen_random_uuid()",
     "an epoch to come": "UPDATE head SET epoch = epoch - 1",
-    "a position to come": "UPDATE head SET position = position - 2",
+    "a position to come": "UPDATE head SET position = position - 2, judged = judged - 2",
     "another entry at its position": "UPDATE event SET received_at = received_at + interval '1 us'",
     "another chain": "ALTER TABLE alert_log DISABLE TRIGGER ALL; UPDATE alert_log SET chain = '\\x00'",
     "a log without its entry": "DELETE FROM event",
@@ -145,7 +145,7 @@ async def test_a_start_that_failed_leaves_the_checkpoint_out(
     """Should it be the cause, the next try does without."""
     engine = LiveEngine(path)
     with monkeypatch.context() as broken:
-        broken.setattr("alerts.live.reconcile", None)
+        broken.setattr("alerts.live.agrees", None)
         with pytest.raises(TypeError):
             await engine.bootstrap(home.conn)
     await engine.bootstrap(home.conn)

@@ -1,11 +1,13 @@
 """Ingest with the real rule engine: from a message to an alert."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from alerts.live import LiveEngine
+from alerts.versions import put_overrides
 from devices.registry import import_registry
 from ingest.batcher import wall_micros
 from store.pool import Pool
@@ -118,6 +120,31 @@ async def test_backlog_is_judged_by_its_own_times(broker: RunningBroker, databas
         stored_at = wall_micros()
         # By then the rules were judged up to a moment after the last of them.
         await until(lambda: (ingest.service._standing.alive_at or 0) > stored_at)
+    assert await _alerts(pool) == []
+
+
+async def test_what_a_slow_broker_still_holds_is_waited_for(
+    broker: RunningBroker, database_url: str, pool: Pool
+) -> None:
+    """A door is closed in time, and the broker passes it on after the door would have been too long open."""
+    terms = {"after": "4s", "night.after": "4s"}
+    async with running_ingest(settings(broker.url("ingest"), database_url), LiveEngine()) as ingest:
+        await ingest.caught_up()
+        async with pool.connection() as conn:
+            await put_overrides(conn, "D-03", [{"scope": "site:h1", "set": terms}], by="test", now=datetime.now(UTC))
+        async with publishing(broker.url("publisher")) as client:
+            opened = datetime.now(UTC)
+            await say(client, "h1/mag-1", payload={"type": "door.opened", "at": opened.isoformat()})
+            await until(lambda: count(pool, "event"))
+            broker.pause()
+            shut = (opened + timedelta(seconds=2)).isoformat()
+            closing = asyncio.create_task(say(client, "h1/mag-1", payload={"type": "door.closed", "at": shut}))
+            await asyncio.sleep(6)
+            broker.resume()
+            await closing
+        closed_at = wall_micros()
+        await until(lambda: (ingest.service._standing.alive_at or 0) > closed_at)
+        assert await count(pool, "event") == 2
     assert await _alerts(pool) == []
 
 

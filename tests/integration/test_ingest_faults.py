@@ -13,6 +13,7 @@ import pytest
 from psycopg import sql
 
 from ingest.session import Session
+from ingest.standing import PAUSE, SECOND
 from store.head import raise_epoch
 from store.migrations import migrate
 from store.pool import Pool, open_pool
@@ -111,6 +112,8 @@ async def test_database_away(broker: RunningBroker, server_url: str, database_ur
                 await say(client, "h1/d1", payload={"type": "door.opened", "id": f"e{n}"})
             await until(lambda: len(ingest.service._events._tracker) == 500)
             assert not ingest.service._link.ok
+            # Shorter than this it is no pause that anybody would want to know of.
+            await asyncio.sleep(PAUSE / SECOND)
         async with open_pool(database_url, name="test-after") as pool:
             await until(lambda: count(pool, "event", at_least=500))
             await settled(ingest)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +65,34 @@ async def test_the_queue_shows_what_explains_and_lists_the_rest(home: Home) -> N
     (parent,) = await home.alerts()
     (child,) = await home.alerts(handling=("inhibited",))
     assert (parent["inhibits"], child["inhibits"]) == ([child["id"]], [])
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_it_surfaces_when_its_parent_is_closed_while_nobody_watches(
+    home: Home, tmp_path: Path, caplog: pytest.LogCaptureFixture, *, kept: bool
+) -> None:
+    """A start writes what comes of acts that no ingest had judged yet, with a checkpoint or without; and only once."""
+    await open_for_long(home)
+    path = tmp_path / "engine.checkpoint" if kept else None
+    if path is not None:
+        home.engine._path = path
+        write = home.engine.snapshot()
+        assert write is not None
+        write()
+    actor = await person(home)
+    await life.close(home.conn, alert=1, actor=actor, now=NOW + timedelta(minutes=30), outcome="test", note="n")
+    for _ in range(2):
+        caplog.clear()
+        home.engine = LiveEngine(path)
+        await home.engine.bootstrap(home.conn)
+        assert [r.message for r in caplog.records if r.levelno >= logging.WARNING] == []
+        assert await shown(home, handling=("new", "inhibited")) == [("D-03", "new")]
+    await home.run(watermark=NOW + timedelta(minutes=40))
+    rows = await feed_rows(home.conn, 0, 99, Scope.DISTRICT)
+    assert [(r.change, r.alert["rule"]) for r in rows] == [
+        ("raised", "D-06"), ("raised", "D-03"), ("closed", "D-06"), ("surfaced", "D-03"),
+    ]  # fmt: skip
+    assert await verify_chain(home.conn) == []
 
 
 async def test_it_surfaces_when_its_parent_is_closed(home: Home, caplog: pytest.LogCaptureFixture) -> None:

@@ -274,7 +274,7 @@ async def test_each_stall_is_told_once_and_at_its_end(night: Night) -> None:
             night.broker.pause()
             await _told(night, "停了：消息服务")
             assert night.broker.child is not None
-            night.broker.child.signal(signal.SIGCONT)
+            night.broker.resume()
             await _told(night, "已恢复：消息服务")
             night.api.process.send_signal(signal.SIGSTOP)
             await _told(night, "停了：页面服务")

@@ -13,7 +13,11 @@ NEVER = 60.0
 
 
 def _delivery(payload: bytes = DOOR) -> Delivery:
-    return Delivery(time.time_ns() // 1000, "shouwang/v1/h1/d1/event", payload)
+    return Delivery(_now(), "shouwang/v1/h1/d1/event", payload)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
 
 
 def _arrive(inbox: Inbox, *payloads: bytes) -> None:
@@ -23,10 +27,10 @@ def _arrive(inbox: Inbox, *payloads: bytes) -> None:
 
 
 async def test_nothing_came() -> None:
-    """Patience over, an empty batch that says until when nothing waited."""
-    batch = await Batcher(Inbox()).next(0.01)
+    """Patience over, an empty batch that says until when all is read."""
+    batch = await Batcher(Inbox(), upto=_now).next(0.01)
     assert batch.deliveries == []
-    assert batch.drained_at is not None
+    assert batch.upto is not None
 
 
 async def test_closes_after_linger() -> None:
@@ -34,25 +38,25 @@ async def test_closes_after_linger() -> None:
     inbox = Inbox()
     _arrive(inbox, DOOR)
     started = time.monotonic()
-    batch = await Batcher(inbox, linger=0.05).next(NEVER)
+    batch = await Batcher(inbox, upto=_now, linger=0.05).next(NEVER)
     assert len(batch.deliveries) == 1
     assert 0.03 < time.monotonic() - started < 5
 
 
 async def test_closes_when_full() -> None:
-    """The batch's size ends the waiting; the rest stays and the batch does not claim to have drained the inbox."""
+    """The batch's size ends the waiting; the rest stays and the batch does not claim to hold all."""
     inbox = Inbox()
     _arrive(inbox, *[DOOR] * 5)
-    batch = await Batcher(inbox, linger=NEVER, most=3).next(NEVER)
+    batch = await Batcher(inbox, upto=_now, linger=NEVER, most=3).next(NEVER)
     assert len(batch.deliveries) == 3
-    assert batch.drained_at is None
+    assert batch.upto is None
     assert len(inbox) == 2
 
 
 async def test_emergency_closes_at_once() -> None:
     """A press that comes while the batch lingers ends the lingering."""
     inbox = Inbox()
-    batcher = Batcher(inbox, linger=NEVER)
+    batcher = Batcher(inbox, upto=_now, linger=NEVER)
     _arrive(inbox, DOOR)
     waiting = asyncio.create_task(batcher.next(NEVER))
     await asyncio.sleep(0)
@@ -65,7 +69,7 @@ async def test_emergency_left_over_stays_urgent() -> None:
     """What was urgent and did not fit is urgent in the next batch; after that nothing is."""
     inbox = Inbox()
     _arrive(inbox, DOOR, DOOR, PRESS)
-    batcher = Batcher(inbox, linger=NEVER, most=2)
+    batcher = Batcher(inbox, upto=_now, linger=NEVER, most=2)
     await batcher.next(NEVER)
     assert inbox.urgent
     assert (await asyncio.wait_for(batcher.next(NEVER), 5)).deliveries[0].payload == PRESS
@@ -75,7 +79,7 @@ async def test_emergency_left_over_stays_urgent() -> None:
 async def test_wakes_from_another_thread() -> None:
     """The network thread's burst wakes the waiting loop."""
     inbox = Inbox()
-    waiting = asyncio.create_task(Batcher(inbox, linger=0.001).next(NEVER))
+    waiting = asyncio.create_task(Batcher(inbox, upto=_now, linger=0.001).next(NEVER))
     await asyncio.sleep(0)
     await asyncio.to_thread(_arrive, inbox, DOOR)
     assert len((await asyncio.wait_for(waiting, 5)).deliveries) == 1
@@ -113,5 +117,5 @@ async def test_batches_of_gateways_are_counted_by_their_events() -> None:
     for _ in range(7):
         inbox.put(_delivery(batch)._replace(topic="shouwang/v1/h1/gw/batch"))
     inbox.put(_delivery(b"[" + b",".join([DOOR] * 9_000) + b"]")._replace(topic="shouwang/v1/h1/gw/batch"))
-    batcher = Batcher(inbox, linger=0)
+    batcher = Batcher(inbox, upto=_now, linger=0)
     assert [len((await batcher.next(NEVER)).deliveries) for _ in range(4)] == [3, 3, 1, 1]

@@ -1,18 +1,21 @@
 """Caught up or not, and what was missed."""
 
+from dataclasses import dataclass
+
 import pytest
 
-from ingest.standing import MARK_PATIENCE_SECONDS, SECOND, Stall, Standing
+from ingest.standing import MARK_AGAIN, MARK_EVERY, MARK_PATIENCE_SECONDS, PAUSE, SECOND, Stall, Standing
 
 NOW = 1_795_000_000 * SECOND
 
 
+@dataclass
 class Stream:
-    """What the network thread would tell."""
+    """What the network threads would tell."""
 
-    def __init__(self) -> None:
-        self.redelivered_at = float("-inf")
-        self.marks_awaited: frozenset[str] = frozenset()
+    redelivered_at: float = float("-inf")
+    upto: int | None = None
+    ever: bool = True
 
 
 @pytest.fixture
@@ -21,7 +24,7 @@ def stream() -> Stream:
 
 
 def _granted(stream: Stream, at: float = 100.0, alive_at: int | None = None) -> Standing:
-    standing = Standing(stream, ack_wait=2.0, alive_at=alive_at)
+    standing = Standing(stream, [stream, Stream(upto=NOW)], ack_wait=2.0, alive_at=alive_at)
     standing.granted_now("events", at)
     standing.granted_now("heartbeats", at)
     return standing
@@ -30,41 +33,61 @@ def _granted(stream: Stream, at: float = 100.0, alive_at: int | None = None) -> 
 def test_settles_a_second_after_ack_wait(stream: Stream) -> None:
     """What was in flight before the subscription comes again within ack_wait."""
     standing = _granted(stream)
-    assert not standing.judge(NOW, 102.9)
-    assert standing.judge(NOW, 103.0)
+    assert standing.judge(NOW, 102.9) is None
+    assert standing.judge(NOW, 103.0) == NOW
 
 
 def test_nothing_may_wait(stream: Stream) -> None:
     """A moment at which messages waited is none to judge by."""
-    assert not _granted(stream).judge(None, 200.0)
+    assert _granted(stream).judge(None, 200.0) is None
 
 
 def test_redelivery_starts_the_settling_anew(stream: Stream) -> None:
     """Where one message comes again, others may follow."""
     standing = _granted(stream)
     stream.redelivered_at = 150.0
-    assert not standing.judge(NOW, 152.0)
-    assert standing.judge(NOW, 153.0)
+    assert standing.judge(NOW, 152.0) is None
+    assert standing.judge(NOW, 153.0) == NOW
 
 
 def test_a_frozen_process_settles_anew(stream: Stream) -> None:
     """Who slept knows nothing of what waits in the socket, though the inbox is empty."""
     standing = _granted(stream)
-    assert standing.judge(NOW, 200.0)
-    assert standing.judge(NOW, 201.0)
-    assert not standing.judge(NOW, 206.0)
-    assert not standing.judge(NOW, 207.5)
-    assert standing.judge(NOW, 209.0)
+    told = [standing.judge(NOW, seconds) for seconds in (200.0, 201.0, 206.0, 207.5, 209.0)]
+    assert [upto is not None for upto in told] == [True, True, False, False, True]
 
 
-def test_marks_end_the_backlog(stream: Stream) -> None:
-    """Behind the broker's queue stand our marks; a broker that loses them does not stop the clock for ever."""
+def test_all_is_read_up_to_the_oldest_mark(stream: Stream) -> None:
+    """Behind the broker's queues stand our marks; where one session has none back, nothing is known."""
     standing = _granted(stream)
-    stream.marks_awaited = frozenset({"one"})
-    assert not standing.judge(NOW, 100.0 + MARK_PATIENCE_SECONDS)
-    assert standing.judge(NOW, 100.1 + MARK_PATIENCE_SECONDS)
-    stream.marks_awaited = frozenset()
-    assert standing.judge(NOW, 104.0)
+    assert standing.read_upto(NOW, 110.0) is None
+    stream.upto = NOW - 7
+    assert standing.read_upto(NOW, 110.0) == NOW - 7
+
+
+@pytest.mark.parametrize(("ever", "read"), [(False, NOW), (True, None)])
+def test_a_broker_without_marks_does_not_stop_the_clock_for_ever(*, ever: bool, read: int | None) -> None:
+    """One that never gave any back is believed after a minute; one that does has a long queue."""
+    stream, other = Stream(ever=False), Stream(ever=ever)
+    standing = Standing(stream, [stream, other], ack_wait=2.0, alive_at=None)
+    assert standing.read_upto(NOW, 1e9) is None
+    standing.granted_now("events", 90.0)
+    standing.granted_now("heartbeats", 100.0)
+    assert standing.read_upto(NOW, 100.0 + MARK_PATIENCE_SECONDS) is None
+    assert standing.read_upto(NOW, 100.1 + MARK_PATIENCE_SECONDS) == read
+
+
+def test_marks_are_sent_in_turn_and_at_once_for_a_rule_that_waits(stream: Stream) -> None:
+    """But not again before the last is back, nor in a storm."""
+    standing = _granted(stream)
+    assert standing.asks(NOW, due=False)
+    assert not standing.asks(NOW + MARK_EVERY - 1, due=False)
+    assert not standing.asks(NOW + MARK_EVERY - 1, due=True)
+    standing.judge(NOW, 200.0)
+    assert not standing.asks(NOW + MARK_AGAIN - 1, due=True)
+    assert standing.asks(NOW + MARK_AGAIN, due=True)
+    assert not standing.asks(NOW + MARK_EVERY, due=False)
+    assert standing.asks(NOW + MARK_AGAIN + MARK_EVERY, due=False)
 
 
 @pytest.mark.parametrize("lost", ["events", "heartbeats"])
@@ -72,14 +95,26 @@ def test_both_sessions_are_needed(stream: Stream, lost: str) -> None:
     """Without heartbeats every silence would be ours."""
     standing = _granted(stream)
     standing.lost(lost)  # type: ignore[arg-type]  # one of the two, by the parameters above
-    assert not standing.judge(NOW, 200.0)
+    assert standing.judge(NOW, 200.0) is None
     standing.granted_now(lost, 200.0)  # type: ignore[arg-type]  # as above
-    assert not standing.judge(NOW, 202.0)
-    assert standing.judge(NOW, 203.0)
+    assert standing.judge(NOW, 202.0) is None
+    assert standing.judge(NOW, 203.0) == NOW
 
 
 def test_stall_from_the_last_moment_caught_up(stream: Stream) -> None:
     """A new database has missed nothing; a pause too short for any rule is none."""
     assert _granted(stream).stall_before(NOW) is None
     assert _granted(stream, alive_at=NOW - SECOND).stall_before(NOW) is None
-    assert _granted(stream, alive_at=NOW - 9 * SECOND).stall_before(NOW) == Stall(NOW - 9 * SECOND, NOW)
+    assert _granted(stream, alive_at=NOW - 2 * SECOND).stall_before(NOW) == Stall(NOW - 2 * SECOND, NOW)
+
+
+def test_while_the_connection_stands_only_a_long_pause_is_a_stall(stream: Stream) -> None:
+    """Marks take their time, and nothing was missed; a connection that was lost meanwhile is another thing."""
+    standing = _granted(stream)
+    standing.judge(NOW, 200.0)
+    standing.watched(NOW)
+    assert standing.stall_before(NOW + PAUSE) is None
+    assert standing.stall_before(NOW + PAUSE + 1) == Stall(NOW, NOW + PAUSE + 1)
+    standing.lost("events")
+    standing.watched(NOW)
+    assert standing.stall_before(NOW + 2 * SECOND) == Stall(NOW, NOW + 2 * SECOND)
