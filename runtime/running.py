@@ -40,6 +40,8 @@ def find(settings: Settings) -> Running | None:
         return None
     except PermissionError as error:
         raise StartError(f"{path} belongs to another user: run this as the user who runs `shouwang up`") from error
+    except (TypeError, ValueError) as error:
+        raise StartError(f"{path} is of another version: start `shouwang up` anew with this one") from error
 
 
 def database_url(settings: Settings) -> str:

@@ -29,7 +29,7 @@ _FITTINGS: dict[Fitting, tuple[str, DeviceKind, str | None, Literal["mains", "ba
     "door_sensor": ("mag-1", "door_sensor", "door-1", "battery"),
     "motion": ("pir-1", "motion", "living-1", "battery"),
     "bathroom_motion": ("pir-2", "motion", "bath-1", "battery"),
-    "bed_sensor": ("mat-1", "bed_sensor", "bed-1", "mains"),
+    "bed_sensor": ("mat-1", "bed_sensor", "bed-1", "battery"),
     "sos_button": ("sos-1", "sos_button", None, "battery"),
     "fall": ("fall-1", "fall", None, "battery"),
     "smoke": ("smk-1", "smoke", "living-1", "battery"),

@@ -161,6 +161,16 @@ class Stack:
         async with self.pool.connection() as conn:
             await conn.execute(statement.encode())
 
+    async def logged(self, changes: int) -> None:
+        """Until that many changes of alerts are stored."""
+        async with asyncio.timeout(30):
+            while await self._changes() < changes:  # noqa: ASYNC110 -- ingest's own batches are waited for
+                await asyncio.sleep(0.02)
+
+    async def _changes(self) -> int:
+        async with self.pool.connection() as conn:
+            return len(await (await conn.execute("SELECT FROM alert_log")).fetchall())
+
     async def know(self, device: str, liveness: str, battery: int | None = None) -> None:
         """What ingest writes down of a device named `site:device`, at once."""
         async with self.pool.connection() as conn:

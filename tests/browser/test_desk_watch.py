@@ -22,6 +22,7 @@ async def test_dead_connection_turns_red_and_resumes_with_what_came(stack: Stack
     await expect(page.locator("html")).to_have_class("is-stalled")
     await stack.press()
     await stack.press("c1:sos-2")
+    await stack.logged(3)
     stack.proxy.heal()
     await expect(page.locator("#resumed")).to_contain_text("2 条变化已按序补齐", timeout=SILENCE)
     await expect(stalled).to_have_count(0)
