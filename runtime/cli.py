@@ -2,7 +2,7 @@
 
 import typer
 
-from runtime.commands import doctor, play, registry, serve, simulate, token, up
+from runtime.commands import bench, doctor, play, registry, serve, simulate, token, up
 from runtime.errors import told
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app.command()(serve.ingest)
 app.command()(serve.api)
 app.command()(serve.migrate)
 app.command()(play.play)
+app.command()(bench.bench)
 app.command()(doctor.doctor)
 app.command()(simulate.simulate)
 app.add_typer(token.app, name="token")
