@@ -62,7 +62,7 @@ def _rules(at: datetime) -> Iterable[InputEntry]:
 
 
 class Tick(NamedTuple):
-    """Milliseconds, medians: the engine's comparison of deadlines, and ingest's look for silent devices."""
+    """Milliseconds of CPU time, medians: the engine's comparison of deadlines, and ingest's look for silent devices."""
 
     deadlines: float
     silence: float
@@ -75,12 +75,12 @@ def tick(subject: Watched) -> Tick:
     subject.liveness.touch(np.column_stack([device, np.full(len(device), now)]).tolist())
     deadlines, silence = [], []
     for n in range(TICKS):
-        began = time.perf_counter()
+        began = time.process_time()
         subject.engine.advance(now + n * SECOND // 4)
-        ticked = time.perf_counter()
+        ticked = time.process_time()
         subject.liveness.changes(now + n * SECOND // 4, (), scan=True)
         deadlines.append(ticked - began)
-        silence.append(time.perf_counter() - ticked)
+        silence.append(time.process_time() - ticked)
     return Tick(median(deadlines) * 1000, median(silence) * 1000)
 
 
@@ -151,7 +151,7 @@ def tick_line(ticked: Tick, subject: Watched) -> Line:
     return Line(
         name=f"tick over {subject.world.devices:,} devices",
         figure=f"{ticked.deadlines:.2f} ms",
-        measured=f"median of {TICKS} advances of the clock with every door open and nothing due",
+        measured=f"median of {TICKS} advances of the clock with every door open and nothing due; CPU time",
         parts=f"rule engine in memory, {len(subject.engine.watches)} rules (all of the catalogue)",
         note=f"beside it, ingest's look for silent devices, once a second: {ticked.silence:.1f} ms",
     )

@@ -4,6 +4,7 @@ It knows CONNECT, PUBLISH at QoS 1 and the two answers to them, four bytes each;
 """
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import unquote, urlsplit
@@ -74,12 +75,13 @@ class Connection:
 async def connected(url: str, count: int, *, window: int) -> AsyncIterator[list[Connection]]:
     """So many sessions with the broker, which log in with the URL's credentials. Raises `StartError`."""
     async with AsyncExitStack() as exits:
-        yield [await exits.enter_async_context(_connected(url, f"bench-{n}", window)) for n in range(count)]
+        yield [await exits.enter_async_context(_connected(url, window)) for _ in range(count)]
 
 
 @asynccontextmanager
-async def _connected(url: str, name: str, window: int) -> AsyncIterator[Connection]:
-    place = urlsplit(url)
+async def _connected(url: str, window: int) -> AsyncIterator[Connection]:
+    # Two sessions of one name would end each other.
+    place, name = urlsplit(url), f"bench-{secrets.token_hex(8)}"
     reader, writer = await asyncio.open_connection(place.hostname, place.port)
     try:
         writer.write(connect_packet(name, unquote(place.username or ""), unquote(place.password or "")))

@@ -52,8 +52,7 @@ async def press_to_feed(stack: Stack, world: World, load: int, *, sites: range, 
             before, began = _acknowledged(many), time.perf_counter()
             pressed = await _press(one[0], sites, seconds)
             achieved = (_acknowledged(many) - before) / (time.perf_counter() - began)
-            paced.cancel()
-            await asyncio.wait({paced})
+            await _ended(paced)
             took = await _arrived(feed, pressed)
     return Pressed(load, achieved, took)
 
@@ -68,6 +67,14 @@ async def _pace(connections: Sequence[Connection], packets: Sequence[bytes], loa
             await connections[sent % len(connections)].send(packets[sent : sent + 1])
             sent += 1
         await asyncio.sleep(TICK_SECONDS)
+
+
+async def _ended(background: asyncio.Task[None]) -> None:
+    """Stop the background. Raises what it died of."""
+    background.cancel()
+    await asyncio.wait({background})
+    if not background.cancelled():
+        background.result()
 
 
 def _acknowledged(connections: Sequence[Connection]) -> int:
