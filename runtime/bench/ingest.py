@@ -12,6 +12,7 @@ from devices.columns import boot_number
 from runtime.bench.mqtt import connected
 from runtime.bench.report import Line, number
 from runtime.bench.speech import Speech
+from runtime.bench.spending import spent, told
 from runtime.bench.stack import Stack
 from runtime.bench.world import World
 from store.errors import translated
@@ -32,10 +33,14 @@ class Lost(Exception):
 
 
 class Rate(NamedTuple):
-    """Messages a second, how many of them, and the bytes that a million take in the database: events, identities."""
+    """Messages a second, how many of them, microseconds of CPU time that each took by part.
+
+    And the bytes that a million take in the database: events, identities.
+    """
 
     per_s: float
     messages: int
+    cpu: str
     event_bytes: float
     identity_bytes: float
 
@@ -45,7 +50,7 @@ async def ingest_rate(stack: Stack, world: World, messages: int) -> Rate:
     speech = Speech(world, messages, boot=f"bench-{secrets.token_hex(4)}")
     packets = await asyncio.to_thread(speech.packets, CONNECTIONS)
     async with await connect(stack.running.database_url, name="bench") as conn:
-        before = await _head(conn)
+        before, idle = await _head(conn), spent(stack.data)
         async with connected(stack.running.publisher_url, CONNECTIONS, window=WINDOW) as connections:
             began = time.perf_counter()
             async with asyncio.TaskGroup() as group:
@@ -53,8 +58,9 @@ async def ingest_rate(stack: Stack, world: World, messages: int) -> Rate:
                     group.create_task(connection.send(packets[n::CONNECTIONS]))
                 stored = group.create_task(_stored(conn, speech, before))
             took = await stored - began
+        cpu = told(idle, spent(stack.data), messages)
         await check_stored(conn, speech)
-        return await _rate(conn, messages, took)
+        return await _rate(conn, messages, took, cpu)
 
 
 async def _stored(conn: Connection, speech: Speech, before: int) -> float:
@@ -101,15 +107,15 @@ def judge(said: NDArray[np.int64], found: NDArray[np.int64]) -> None:
     missing, doubled = int((said - different).clip(0).sum()), int((stored - different).sum())
     wrong = int(((different != said) | (last != said) | (first != np.minimum(said, 1))).sum())
     if missing or doubled or wrong:
-        told = f"{missing} missing, {doubled} doubled, {wrong} devices not as they spoke"
-        raise Lost(f"of {int(said.sum())} acknowledged messages: {told}")
+        difference = f"{missing} missing, {doubled} doubled, {wrong} devices not as they spoke"
+        raise Lost(f"of {int(said.sum())} acknowledged messages: {difference}")
 
 
-async def _rate(conn: Connection, messages: int, took: float) -> Rate:
+async def _rate(conn: Connection, messages: int, took: float, cpu: str) -> Rate:
     with translated():
         row = await (await conn.execute(SQL["bench_bytes"])).fetchone() or {}
     per_million = 1_000_000 / max(1, row["stored"])
-    return Rate(messages / took, messages, row["events"] * per_million, row["identities"] * per_million)
+    return Rate(messages / took, messages, cpu, row["events"] * per_million, row["identities"] * per_million)
 
 
 def ingest_line(rate: Rate, stack: Stack, world: World) -> Line:
@@ -119,7 +125,7 @@ def ingest_line(rate: Rate, stack: Stack, world: World) -> Line:
         measured=f"{rate.messages:,} QoS 1 messages of {world.devices:,} devices, first publish to last committed row;"
         " rows counted, identities checked",
         parts=f"embedded broker at sync_interval {stack.sync_interval}, one ingest process (paho), embedded PostgreSQL",
-        note=f"{CONNECTIONS} publishing connections on the same machine",
+        note=f"{CONNECTIONS} publishing connections; microseconds of CPU time a message: {rate.cpu}",
     )
 
 
