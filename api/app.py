@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 from api import openapi, pages, problems
 from api.activity import Activity
+from api.admission import Admission
 from api.feed import FeedTimes, Pages
 from api.headers import SecurityHeaders
 from api.limits import BodyLimit
@@ -37,6 +38,7 @@ def create_app(
             open_pool(settings.database_url, name="api", max_size=settings.pool_size) as pool,
             Tail(pool, settings.database_url).running() as tail,
             Pages(pool).open() as pages,
+            Admission(pool, managed=settings.broker_managed).open() as admission,
         ):
             app.state.service = Service(
                 settings=settings,
@@ -46,6 +48,7 @@ def create_app(
                 feed_times=feed_times or FeedTimes(),
                 lockout=Lockout(time.monotonic),
                 activity=Activity(),
+                admission=admission,
                 clock=clock,
                 started_at=clock(),
             )

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from api.principals import NotSignedIn, Principal, Refusal, by_session, by_token
 from api.problems import Problem
 from api.rights import DISTRICT_ONLY, GRANTED, Right
-from api.service import HeldService, Lent, Service
+from api.service import HeldService, Service
 from store.pool import Connection
 
 COOKIE = "shouwang_session"
@@ -60,9 +60,12 @@ async def identify(conn: Connection, proof: Proof, service: Service) -> Principa
         raise unauthorized(refused.reason) from None
 
 
-async def caller(request: Request, service: HeldService, conn: Lent) -> Principal:
+async def caller(request: Request, service: HeldService) -> Principal:
     """Return who calls; with a cookie, unsafe methods need the session's CSRF token."""
-    principal = await identify(conn, proof_of(request), service)
+    proof = proof_of(request)
+    # Given back before the endpoint takes one: who held one while waiting for another would lock out all others.
+    async with service.connection() as conn:
+        principal = await identify(conn, proof, service)
     if principal.csrf is not None and request.method not in SAFE_METHODS:
         given = request.headers.get(CSRF_HEADER, "")
         if not secrets.compare_digest(given.encode(), principal.csrf.encode()):

@@ -36,14 +36,22 @@ class FeedTimes:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Sent:
-    """A change as it goes over the wire, rendered once for all its readers."""
+class Page:
+    """Changes as they go over the wire, rendered once for all their readers; `last` is the last one's log id, or 0.
 
-    log_id: int
-    frame: bytes
+    They are sent as one piece: in a storm a reader who falls behind catches up in a few.
+    """
+
+    frames: bytes = b""
+    changes: int = 0
+    last: int = 0
+
+    @classmethod
+    def of(cls, rows: Sequence[FeedRow]) -> "Page":
+        return cls(frames=b"".join(map(_rendered, rows)), changes=len(rows), last=rows[-1].log_id if rows else 0)
 
 
-_Page = Sequence[Sent]
+NOTHING = Page()
 _Key = tuple[Scope, int, int]
 
 
@@ -52,9 +60,9 @@ class Pages:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._reads: OrderedDict[_Key, asyncio.Task[_Page]] = OrderedDict()
+        self._reads: OrderedDict[_Key, asyncio.Task[Page]] = OrderedDict()
 
-    async def after(self, log_id: int, scope: Scope, end: int) -> _Page:
+    async def after(self, log_id: int, scope: Scope, end: int) -> Page:
         """Return the changes after an id within a scope, knowing that the log reaches to `end` at least.
 
         Fewer than `PAGE` of them are all up to `end`. Raises `StoreError`.
@@ -76,17 +84,17 @@ class Pages:
         finally:
             await cancelled(set(self._reads.values()))
 
-    async def _read(self, log_id: int, scope: Scope) -> _Page:
+    async def _read(self, log_id: int, scope: Scope) -> Page:
         with translated():
             async with self._pool.connection() as conn:
-                return [_rendered(row) for row in await feed_rows(conn, log_id, PAGE, scope)]
+                return Page.of(await feed_rows(conn, log_id, PAGE, scope))
 
 
-def _rendered(row: FeedRow) -> Sent:
+def _rendered(row: FeedRow) -> bytes:
     document: dict[str, Any] = asdict(row)
     document["at"] = row.at.isoformat()
     data = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return Sent(log_id=row.log_id, frame=format_sse_event(data_str=data, event="alert", id=str(row.log_id)))
+    return format_sse_event(data_str=data, event="alert", id=str(row.log_id))
 
 
 class Reader:
@@ -112,9 +120,10 @@ class Reader:
                     yield format_sse_event(comment="your rights have ended")
                     return
                 checked = loop.time()
-            for sent in await self._page():
-                yield sent.frame
-                FEED_EVENTS.inc()
+            page = await self._page()
+            if page.changes:
+                yield page.frames
+                FEED_EVENTS.inc(page.changes)
                 spoken = loop.time()
                 # Sending need not wait for anything: let others in, and a reader's leaving be noticed.
                 await asyncio.sleep(0)
@@ -124,17 +133,17 @@ class Reader:
             due = min(checked + times.rights, spoken + times.keep_alive) - loop.time()
             await self._tail.wait_beyond(self._after, max(due, 0.0))
 
-    async def _page(self) -> _Page:
+    async def _page(self) -> Page:
         end = self._tail.latest
         if end <= self._after:
-            return ()
+            return NOTHING
         try:
             page = await self._pages.after(self._after, self._scope, end)
         except StoreError:
             # Nothing is skipped by waiting: where it stands has not moved.
             await asyncio.sleep(AGAIN_AFTER)
-            return ()
-        self._after = page[-1].log_id if len(page) == PAGE else max([end, *(sent.log_id for sent in page)])
+            return NOTHING
+        self._after = page.last if page.changes == PAGE else max(end, page.last)
         return page
 
     async def _still_may(self) -> bool:

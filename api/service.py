@@ -9,6 +9,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from api.activity import Activity
+from api.admission import Admission
 from api.feed import FeedTimes, Pages
 from api.lockout import Lockout
 from api.settings import ApiSettings
@@ -35,6 +36,7 @@ class Service:
     feed_times: FeedTimes
     lockout: Lockout
     activity: Activity
+    admission: Admission
     clock: Callable[[], datetime]
     started_at: datetime
 

@@ -1,6 +1,5 @@
 """What devices log in with: made here, shown once, told to the broker as hashes."""
 
-import asyncio
 import hashlib
 import secrets
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ import bcrypt
 
 from store.errors import translated
 from store.notify import notify
-from store.pool import Connection, Pool
+from store.pool import Connection
 from store.queries import load
 
 SQL = load("devices")
@@ -19,8 +18,6 @@ SECRET_BYTES = 16
 # The lowest cost that bcrypt has: enough for 128 random bits, and ten thousand devices reconnect quickly.
 BCRYPT_COST = 4
 ISSUED_CHANNEL = "broker_users"
-APPLIED_CHANNEL = "broker_applied"
-_ASK_AGAIN = 0.05  # seconds
 
 
 class UnknownDevice(Exception):
@@ -29,7 +26,7 @@ class UnknownDevice(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Credentials:
-    """`version` is when the broker knows them: see `wait_applied`."""
+    """`version` is when the broker knows them: see `applied_version`."""
 
     username: str
     password: str = field(repr=False)
@@ -84,22 +81,13 @@ async def broker_users(conn: Connection) -> tuple[int, list[BrokerUser]]:
 
 
 async def applied(conn: Connection, version: int) -> None:
-    """Record that the broker has taken up everything to this version, and wake who waits for it."""
+    """Record that the broker has taken up everything to this version."""
     with translated():
-        async with conn.transaction():
-            await conn.execute(SQL["set_applied"], {"version": version})
-            await notify(conn, APPLIED_CHANNEL, str(version))
+        await conn.execute(SQL["set_applied"], {"version": version})
 
 
-async def wait_applied(pool: Pool, version: int, *, timeout: float) -> bool:  # noqa: ASYNC109 -- running out is an answer
-    """Wait until the broker has taken up a version; False when it has not within `timeout` seconds."""
-    deadline = asyncio.get_running_loop().time() + timeout
-    while True:
-        with translated():
-            async with pool.connection() as conn:
-                row = await (await conn.execute(SQL["applied"])).fetchone()
-        if row is not None and row["applied"] >= version:
-            return True
-        if asyncio.get_running_loop().time() > deadline:
-            return False
-        await asyncio.sleep(_ASK_AGAIN)
+async def applied_version(conn: Connection) -> int:
+    """Return the version up to which the broker has taken up what was issued."""
+    with translated():
+        row = await (await conn.execute(SQL["applied"])).fetchone()
+    return -1 if row is None else int(row["applied"])

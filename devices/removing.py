@@ -19,7 +19,7 @@ class Removal:
     """What a removal ended, counted by table.
 
     `detached` rows stay and no longer refer to what is gone. `version` is when the broker knows that credentials
-    ended (see `credentials.wait_applied`), None where there were none. `open_alerts` stay until they are closed.
+    ended (see `credentials.applied_version`), None where there were none. `open_alerts` stay until they are closed.
     """
 
     ended: dict[str, int]

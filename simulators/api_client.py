@@ -4,12 +4,15 @@ import asyncio
 import http.client
 import json
 import random
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 TIMEOUT = 30  # seconds
 BUSY = 503
 TRIES = 10
+CALLS_AT_ONCE = 16
 AGAIN_AFTER = (0.2, 1.0)  # seconds
 
 
@@ -29,6 +32,8 @@ class ApiClient:
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("the API's address is written http://host:8420")
         self._parts, self._token = parts, token
+        # The loop's own threads are as few as its processors, and calls do nothing but wait.
+        self._threads = ThreadPoolExecutor(CALLS_AT_ONCE, thread_name_prefix="api-call")
 
     async def import_registry(self, text: str) -> None:
         await self._call("POST", "/registry/import", text.encode(), "application/toml")
@@ -67,12 +72,16 @@ class ApiClient:
         """Call, and again a few times where the API says that it is busy and that nothing was changed."""
         for _ in range(TRIES):
             try:
-                return await asyncio.to_thread(self._request, method, f"/api/v1{path}", body, kind)
+                return await self._in_thread(method, path, body, kind)
             except ApiError as error:
                 if error.status != BUSY:
                     raise
             await asyncio.sleep(random.uniform(*AGAIN_AFTER))  # noqa: S311 -- jitter, no secret
-        return await asyncio.to_thread(self._request, method, f"/api/v1{path}", body, kind)
+        return await self._in_thread(method, path, body, kind)
+
+    async def _in_thread(self, method: str, path: str, body: bytes | None, kind: str) -> Any:
+        call = partial(self._request, method, f"/api/v1{path}", body, kind)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     def _request(self, method: str, path: str, body: bytes | None, kind: str) -> Any:
         secure = self._parts.scheme == "https"

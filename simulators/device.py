@@ -9,7 +9,7 @@ import aiomqtt
 from devices.models import Device, heartbeat_micros
 from simulators.acts import Act
 from simulators.encoder import Channel, encode_batch, encode_event, encode_heartbeat, encode_status, topic
-from simulators.link import Link
+from simulators.link import Gate, Link
 from simulators.publisher import Message, Publisher
 from simulators.saying import boot_name, said
 
@@ -20,13 +20,13 @@ class DeviceSession:
     `boot` names this run; what is said carries its own count (`simulators.counting`).
     """
 
-    def __init__(self, device: Device, link: Link, *, boot: str) -> None:
+    def __init__(self, device: Device, link: Link, *, boot: str, gate: Gate | None = None) -> None:
         self._device, self._boot = device, boot
         self._beat = heartbeat_micros(device.kind, device.heartbeat)
         gone, here = self._status("offline"), self._status("online")
         will = aiomqtt.Will(gone.topic, gone.payload, gone.qos, gone.retain)
         self._gone = gone
-        self._publisher = Publisher(link, will=will, greeting=(here,))
+        self._publisher = Publisher(link, will=will, greeting=(here,), gate=gate)
 
     async def run(self) -> None:
         """Be connected and alive until cancelled."""

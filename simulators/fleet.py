@@ -14,6 +14,9 @@ from simulators.world import World
 
 log = logging.getLogger(__name__)
 
+# All at once, a busy broker answers none of them in time, and all of them try again.
+CONNECTING_AT_ONCE = 16
+
 Key = tuple[str, str]  # site, device
 Afterwards = Callable[[datetime], Awaitable[None]]
 
@@ -23,7 +26,8 @@ class Fleet:
 
     def __init__(self, world: World, links: Mapping[Key, Link], *, boot: str) -> None:
         self._speakers = {(d.site, d.code): (d.site, d.gateway or d.code) for d in world.devices}
-        self._sessions = {key: DeviceSession(d, links[key], boot=boot) for key, d in with_session(world)}
+        gate = asyncio.Semaphore(CONNECTING_AT_ONCE)
+        self._sessions = {key: DeviceSession(d, links[key], boot=boot, gate=gate) for key, d in with_session(world)}
         self._running: dict[Key, asyncio.Task[None]] = {}
 
     async def run(self, acts: Iterator[Act], afterwards: Afterwards | None = None) -> None:

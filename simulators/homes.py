@@ -42,7 +42,9 @@ def home(code: str, number: int) -> World:
             Device(site=code, code="gw-1", kind="gateway", power="mains", heartbeat=BEAT),
             Device(site=code, code="mag-1", kind="door_sensor", place="door-1", power="battery"),
             Device(site=code, code="pir-1", kind="motion", place="living-1", gateway="gw-1", power="battery"),
-            Device(site=code, code="mat-1", kind="bed_sensor", place="bed-1", gateway="gw-1", power="mains"),
+            Device(
+                site=code, code="mat-1", kind="bed_sensor", place="bed-1", gateway="gw-1", power="mains", heartbeat=BEAT
+            ),
             Device(site=code, code="sos-1", kind="sos_button", resident=person, power="battery"),
         ),
         contacts=(

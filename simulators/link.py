@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -14,6 +14,10 @@ import aiomqtt
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 TIMEOUT = 5  # seconds to connect and to disconnect in
 KEEPALIVE = 15  # seconds; a broker that hangs is noticed within about twice that
+
+
+# Held while connecting, by as many at once as it lets in.
+Gate = AbstractAsyncContextManager[None]
 
 
 class BadLink(ValueError):
@@ -79,11 +83,20 @@ class Link:
 
 
 @asynccontextmanager
-async def connected(client: aiomqtt.Client) -> AsyncIterator[None]:
+async def connected(client: aiomqtt.Client, gate: Gate | None = None) -> AsyncIterator[None]:
     """Hold a connection; whenever it is cancelled, while connecting too, no connection is left and the cancel stands.
 
-    MqttError where it could not begin; one that cannot end in order has ended all the same.
+    MqttError where it could not begin; one that cannot end in order has ended all the same. `gate` is held meanwhile.
     """
+    async with gate or nullcontext():
+        await _enter(client)
+    try:
+        yield
+    finally:
+        await _leave(client)
+
+
+async def _enter(client: aiomqtt.Client) -> None:
     entering = asyncio.create_task(client.__aenter__())
     try:
         await asyncio.shield(entering)
@@ -92,10 +105,6 @@ async def connected(client: aiomqtt.Client) -> AsyncIterator[None]:
         if entering.exception() is None:
             await _leave(client)
         raise
-    try:
-        yield
-    finally:
-        await _leave(client)
 
 
 async def _leave(client: aiomqtt.Client) -> None:

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 LOOKS = 10
 LOOK_AGAIN = (0.2, 0.6)  # seconds, between two looks whether the thresholds stand
 AGAIN_AFTER = 1.0  # seconds, while the API is not to be reached
-AT_ONCE = 4  # credentials being issued: a fleet is not to keep the desk waiting
+AT_ONCE = 16  # credentials being issued: together they cost the broker one reload
 SERVER_AT_FAULT = 500
 
 

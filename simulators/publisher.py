@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import aiomqtt
 
-from simulators.link import Link, connected
+from simulators.link import Gate, Link, connected
 
 log = logging.getLogger(__name__)
 
@@ -57,9 +57,11 @@ class Publisher:
         patience: Patience = ENDLESS,
         window: int = WINDOW,
         longest_pause: float = LONGEST_PAUSE,
+        gate: Gate | None = None,
     ) -> None:
         self._link, self._will, self._greeting = link, will, greeting
         self._patience, self._window, self._longest_pause = patience, window, longest_pause
+        self._gate = gate
         self._room = asyncio.Semaphore(window)
         self._waiting: dict[int, Message] = {}  # in the order of sending; leaves at its acknowledgement
         self._fresh: asyncio.Queue[int] = asyncio.Queue()
@@ -117,7 +119,7 @@ class Publisher:
     async def _connection(self) -> None:
         """One connection, until it ends; MqttError where it could not begin."""
         client = self._link.client(window=self._window, will=self._will)
-        async with connected(client):
+        async with connected(client, self._gate):
             self.connections += 1
             await self._session(client)
 

@@ -24,6 +24,7 @@ from devices.types import EVENT_TYPES
 from store.head import lock_head, read_input, save_head
 from store.pool import Connection, connect
 from tests.engine_parts import columns
+from tests.homes import TWO_HOMES
 
 BASE = "http://desk.test"
 
@@ -61,13 +62,12 @@ class Api:
 
 @asynccontextmanager
 async def running_api(
-    database_url: str, *, feed_times: FeedTimes | None = None, broker_managed: bool = False
+    database_url: str, *, feed_times: FeedTimes | None = None, broker_managed: bool = False, pool_size: int = 8
 ) -> AsyncIterator[Api]:
     """Start an app and end it with the block. Its errors come back as answers, as they would over a socket."""
     clock = Clock(datetime.now(UTC))
-    app = create_app(
-        ApiSettings(database_url=database_url, broker_managed=broker_managed), clock=clock, feed_times=feed_times
-    )
+    settings = ApiSettings(database_url=database_url, broker_managed=broker_managed, pool_size=pool_size)
+    app = create_app(settings, clock=clock, feed_times=feed_times)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
@@ -97,52 +97,6 @@ def assert_secured(answer: httpx.Response) -> None:
     assert answer.headers["referrer-policy"] == "no-referrer"
 
 
-REGISTRY = """
-[[site]]
-code = "h1"
-kind = "home"
-name = "h1"
-street = "street-1"
-[[place]]
-site = "h1"
-code = "door-1"
-kind = "door"
-role = "entrance"
-[[resident]]
-code = "r1"
-site = "h1"
-name = "王秀英"
-care = { key_notes = "under the pot" }
-[[device]]
-site = "h1"
-code = "sos-1"
-kind = "sos_button"
-resident = "r1"
-power = "battery"
-[[device]]
-site = "h1"
-code = "mag-1"
-kind = "door_sensor"
-place = "door-1"
-power = "battery"
-[[contact]]
-id = "c1"
-resident = "r1"
-name = "王强"
-phone = "13800000000"
-[[site]]
-code = "h2"
-kind = "home"
-street = "street-2"
-[[resident]]
-code = "r2"
-site = "h2"
-[[device]]
-site = "h2"
-code = "sos-1"
-kind = "sos_button"
-resident = "r2"
-"""
 _STORE = """
 INSERT INTO event (position, received_at, at, effective_at, device, type, value, seq, boot, flags, detail)
 VALUES (%(position)s, %(at)s, %(at)s, %(at)s, %(device)s, %(type)s, %(value)s, -1, 0, 0, %(detail)s)
@@ -188,7 +142,7 @@ class Homes:
 
 
 @asynccontextmanager
-async def homes_of(database_url: str, registry: str = REGISTRY) -> AsyncIterator[Homes]:
+async def homes_of(database_url: str, registry: str = TWO_HOMES) -> AsyncIterator[Homes]:
     """Import the homes and watch them, on a connection of their own."""
     async with await connect(database_url, name="homes") as conn:
         await import_registry(conn, registry, file="test", by="test", now=datetime.now(UTC))

@@ -18,6 +18,7 @@ TEMPLATE = "shouwang_template"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="a skipped test is a failure")
+    parser.addoption("--pictures", metavar="DIR", type=Path, help="keep what the browser tests look at, as PNG files")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

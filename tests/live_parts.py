@@ -17,36 +17,9 @@ from devices.types import EVENT_TYPES
 from store.head import InputEntry, append_input, lock_head, read_input, save_head
 from store.pool import Connection, Pool
 from tests.engine_parts import columns
+from tests.homes import ONE_HOME
 
 NOW = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
-REGISTRY = """
-[[site]]
-code = "h1"
-kind = "home"
-name = "h1"
-street = "street-1"
-[[place]]
-site = "h1"
-code = "door-1"
-kind = "door"
-role = "entrance"
-[[resident]]
-code = "r1"
-site = "h1"
-name = "r1"
-[[device]]
-site = "h1"
-code = "sos-1"
-kind = "sos_button"
-resident = "r1"
-power = "battery"
-[[device]]
-site = "h1"
-code = "mag-1"
-kind = "door_sensor"
-place = "door-1"
-power = "battery"
-"""
 STORE = """
 INSERT INTO event (position, received_at, at, effective_at, device, type, value, seq, boot, flags, detail)
 VALUES (%s, %s, '-infinity', %s, %s, %s, 'NaN', -1, 0, 0, '{}')
@@ -109,7 +82,7 @@ class Home:
 
 
 @asynccontextmanager
-async def open_home(pool: Pool, registry: str = REGISTRY) -> AsyncIterator[Home]:
+async def open_home(pool: Pool, registry: str = ONE_HOME) -> AsyncIterator[Home]:
     """A home under watch."""
     async with pool.connection() as conn:
         await import_registry(conn, registry, file="registry.toml", by="test", now=NOW)

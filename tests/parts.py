@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -27,6 +26,7 @@ from runtime.child import Child
 from runtime.database import Database
 from runtime.layout import DataDir, open_data_dir
 from runtime.orphans import end_orphans
+from tests.waiting import looks
 
 T = TypeVar("T")
 SHOUWANG = (sys.executable, "-P", "-m", "runtime")
@@ -218,12 +218,11 @@ class Stack:
 
     def until(self, probe: Callable[[], T], *, wait: float = 60) -> T:
         """What `probe` answers once it is true; fails after `wait` seconds or when `up` ends."""
-        deadline = time.monotonic() + wait
-        while not (answer := probe()):
+        for _ in looks(wait):
+            if answer := probe():
+                return answer
             assert self.process.poll() is None, f"`up` ended with {self.process.returncode}: {self.tail()}"
-            assert time.monotonic() < deadline, f"not within {wait} s: {self.tail()}"
-            time.sleep(0.05)
-        return answer
+        raise AssertionError(f"not within {wait} s: {self.tail()}")
 
     def tail(self) -> str:
         return self.log.read_text("utf-8", errors="replace")[-2000:]

@@ -58,7 +58,7 @@ async def served(database_url: str, project: Path, **settings: Any) -> AsyncIter
 
 
 async def _answers(running: Served) -> None:
-    async with httpx.AsyncClient(base_url=running.url) as client, asyncio.timeout(30):
+    async with httpx.AsyncClient(base_url=running.url) as client, asyncio.timeout(120):
         while running.process.poll() is None:
             try:
                 if (await client.get("/healthz")).status_code == 200:

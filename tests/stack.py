@@ -9,10 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import paho.mqtt.client as mqtt
@@ -21,31 +21,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from runtime.child import MARKER
 from tests.parts import free_port
-
-T = TypeVar("T")
+from tests.waiting import until
 
 UP_WITHIN = 120.0  # seconds: several stacks may start at once on two cores
-OFTEN = 0.05  # seconds between two looks
-
-
-def until(what: str, probe: Callable[[], T], seconds: float = 20) -> T:
-    """What `probe` gives once it is true; AssertionError naming what was waited for."""
-    deadline = time.monotonic() + seconds
-    while True:
-        if got := probe():
-            return got
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
-        time.sleep(OFTEN)
-
-
-def settled(probe: Callable[[], int], enough: int, *, quiet: float = 3.0, seconds: float = 60) -> int:
-    """The number once there are `enough` and it stayed for `quiet` seconds: a broker redelivers after two."""
-    deadline, since, got = time.monotonic() + seconds, time.monotonic(), probe()
-    while time.monotonic() < deadline and (got < enough or time.monotonic() - since < quiet):
-        time.sleep(OFTEN)
-        if (new := probe()) != got:
-            got, since = new, time.monotonic()
-    return got
 
 
 # Beyond this a slow answer is taken for what it is.

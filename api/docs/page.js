@@ -43,7 +43,7 @@ function contents(content = {}) {
 }
 
 function operation(method, path, what) {
-  const inside = element("div", { class: "inside" }, element("p", {}, what.description ?? ""));
+  const inside = element("div", { class: "inside" }, element("p", {}, ...coded(what.description ?? "")));
   if (what.parameters?.length) {
     const rows = what.parameters.map((one) =>
       row("td", `${one.name}${one.required ? " *" : ""}`, one.in, typeOf(one.schema), one.description ?? ""));
@@ -64,7 +64,7 @@ function shape(name, schema) {
     row("td", `${key}${required.has(key) ? " *" : ""}`, typeOf(one), one.description ?? ""));
   const example = schema.example ?? schema.examples?.[0];
   return element("details", { id: `shape-${name}` }, element("summary", {}, name),
-    element("div", { class: "inside" }, element("p", {}, schema.description ?? ""),
+    element("div", { class: "inside" }, element("p", {}, ...coded(schema.description ?? "")),
       rows.length ? table(["key", "type", "meaning"], rows) : typeOf(schema),
       example ? element("pre", {}, JSON.stringify(example, null, 2)) : null));
 }
@@ -81,6 +81,11 @@ function byTag(paths) {
   return tags;
 }
 
+/** Text with what stands between backticks as code. */
+function coded(text) {
+  return text.split("`").map((part, at) => (at % 2 ? element("code", {}, part) : part));
+}
+
 function openTarget() {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (target instanceof HTMLDetailsElement) target.open = true;
@@ -89,7 +94,7 @@ function openTarget() {
 
 const answer = await fetch("/openapi.json");
 const api = await answer.json();
-document.getElementById("about").textContent = api.info.description;
+document.getElementById("about").replaceChildren(...coded(api.info.description));
 for (const [tag, operations] of byTag(api.paths)) {
   document.getElementById("paths").append(element("h2", {}, tag), ...operations);
 }

@@ -12,6 +12,7 @@ from api.problems import Problem
 from api.service import HeldService, Service
 from store.errors import StoreError
 
+# HEAD answers as GET does, without the body, which the server leaves out; the document need not say it twice.
 router = APIRouter(tags=["health"])
 
 DATABASE_WAIT = 5.0  # seconds: a probe wants an answer, also of a database that hangs
@@ -31,12 +32,14 @@ async def current_parts(service: Service) -> dict[str, Part]:
 
 
 @router.get("/healthz")
+@router.head("/healthz", include_in_schema=False)
 async def healthz() -> Alive:
     """Say that this process runs and answers."""
     return Alive(status="alive")
 
 
 @router.get("/readyz")
+@router.head("/readyz", include_in_schema=False)
 async def readyz(service: HeldService) -> Readiness:
     """Say whether the watch runs: 200 when database, broker and ingest all do, 503 naming those that do not."""
     parts = await current_parts(service)

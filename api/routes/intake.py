@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 
-from api.admission import broker_knows
 from api.auth import having
 from api.documents import DeviceCredentials, ImportCounts
 from api.inputs import Code
@@ -13,7 +12,7 @@ from api.openapi import problem
 from api.principals import Principal
 from api.problems import Problem, not_found
 from api.rights import Right
-from api.service import HeldService, Lent
+from api.service import HeldService
 from devices import credentials, reading
 from devices.registry import import_registry
 from devices.registry_file import RegistryError
@@ -45,7 +44,6 @@ async def import_file(
     request: Request,
     caller: Annotated[Principal, Depends(having(Right.IMPORT_REGISTRY))],
     service: HeldService,
-    conn: Lent,
 ) -> ImportCounts:
     """Import a registry file, all or nothing. `errors` of a refusal name file, table, row and key."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -53,7 +51,8 @@ async def import_file(
         raise Problem(415, "not-toml", f"Send the file as {_TOML}.")
     text = _text(await request.body())
     try:
-        result = await import_registry(conn, text, file=FILE, by=caller.name, now=service.clock())
+        async with service.connection() as conn:
+            result = await import_registry(conn, text, file=FILE, by=caller.name, now=service.clock())
     except RegistryError as error:
         raise _refused([asdict(problem) for problem in error.problems]) from None
     return ImportCounts(**asdict(result))
@@ -71,14 +70,14 @@ async def issue_credentials(
     service: HeldService,
 ) -> DeviceCredentials:
     """Make new credentials, which end the old ones. The password is shown this once."""
-    async with service.connection() as conn:
+    async with service.admission.turn, service.connection() as conn:
         if await reading.get_device(conn, caller.scope, site, device) is None:
             not_found("device")
         try:
             issued = await credentials.issue(conn, site=site, device=device, now=service.clock())
         except credentials.UnknownDevice:
             not_found("device")
-    await broker_knows(service, issued.version)
+    await service.admission.broker_knows(issued.version)
     return DeviceCredentials(username=issued.username, password=issued.password)
 
 

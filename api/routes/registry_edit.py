@@ -6,7 +6,6 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api.admission import broker_knows
 from api.auth import having
 from api.bodies import (
     Body,
@@ -183,7 +182,7 @@ async def _remove(service: Service, caller: Principal, table: str, name: Name) -
     async with service.connection() as conn:
         removal = await _told(table, removing.remove(conn, table, name, editor))
     if removal.version is not None:
-        await broker_knows(service, removal.version)
+        await service.admission.broker_knows(removal.version)
     return Removed(
         removed=WhatWasRemoved.model_validate(
             {"kind": table, "site": name[0] if len(name) > 1 else None, "code": name[-1]}

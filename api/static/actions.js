@@ -2,12 +2,12 @@
 
 import { ApiError, post } from "./api.js";
 import { say } from "./banner.js";
-import { known, t } from "./texts.js";
+import { known, listed, t } from "./texts.js";
 
 const SETTLES = 3000; // ms that the feed is waited for
 
 /**
- * Do `what` to an alert and say so; `told` is the sentence for it. Return null where it was done, else why it was not.
+ * Do `what` to an alert and say so; `told` is the sentence for it, or makes it out of the answer. Return null where it was done, else why it was not.
  * The feed tells the change too, and in its place among the others, so it goes first; the answer is used where the
  * feed does not come.
  */
@@ -18,7 +18,7 @@ export async function act(desk, alert, what, body, told) {
   try {
     const answer = await post(`/alerts/${alert.id}/${what}`, body);
     if (!desk.feedIsOpen || !(await seen)) desk.board.put(answer);
-    say(t(told, { name: desk.title(alert) }));
+    say(t(typeof told === "string" ? told : told(answer), { name: desk.title(alert) }));
     return null;
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
@@ -41,5 +41,7 @@ function refusal(error, name) {
 /** The API names each refusal; one that is newer than this page is told in its own words. */
 function reasonOf(error) {
   const code = (error.problem.type ?? "").split(":").at(-1).replaceAll("-", "_");
+  const fields = (error.problem.errors ?? []).map(({ at }) => known("close", at?.split(".").at(-1))).filter(Boolean);
+  if (fields.length > 0) return t("reason.fields", { fields: listed(fields) });
   return known("reason", code) ?? error.message;
 }

@@ -1,8 +1,8 @@
 // What stands above every page: the watch has stopped, it is back, something was done or could not be done.
 
-import { age, ago, clock } from "./clock.js";
+import { age, ago, clock, served } from "./clock.js";
 import { button, byId, el, icon, refill } from "./dom.js";
-import { named, t } from "./texts.js";
+import { listed, named, t } from "./texts.js";
 
 const SIGNS = { ok: "yes", stalled: "no", unknown: "ask" };
 const STYLES = { ok: "ok", stalled: "stalled-part", unknown: "unknown" };
@@ -53,24 +53,24 @@ function bar(verdict, states) {
 function headline(verdict, states) {
   if (verdict.reason === "silent") return t("watch.silent");
   const down = states.filter(({ state }) => state === "stalled").map(({ name }) => named("part", name));
-  return t("watch.part_stopped", { parts: down.join(" ") });
+  return t("watch.part_stopped", { parts: listed(down) });
 }
 
 function details(verdict) {
-  const values = { age: age(silence(verdict)), time: clock(verdict.since) };
+  const values = { age: age(silence(verdict)), time: clock(served(verdict.since)) };
   const what = verdict.reason === "silent" ? t("watch.silent_for", values) : t("watch.part_for");
   return `${what} ${t("watch.do")}`;
 }
 
 /** Say until dismissed that the connection was away, and what came meanwhile. */
 export function showResumed(from, to, changes) {
-  const values = { age: age(to - from), from: clock(from), to: clock(to), n: changes };
+  const values = { age: age(to - from), from: clock(served(from)), to: clock(served(to)), n: changes };
   const more = t(changes > 0 ? "watch.resumed_said" : "watch.resumed_none", values);
   put(byId("resumed"), "yes", t("watch.resumed"), more);
 }
 
 export function showRecovered(from, to) {
-  const values = { age: age(to - from), from: clock(from), to: clock(to) };
+  const values = { age: age(to - from), from: clock(served(from)), to: clock(served(to)) };
   put(byId("recovered"), "yes", t("watch.recovered"), t("watch.recovered_said", values));
 }
 

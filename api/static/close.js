@@ -5,6 +5,14 @@ import { byId, el, icon, refill } from "./dom.js";
 import { hands } from "./order.js";
 import { t } from "./texts.js";
 
+const SEEN = /[\p{L}\p{N}\p{P}\p{S}]/u; // blanks and zero-width marks tell nothing: the server says so too
+
+/** What stands in a field; null where nothing of it can be seen. */
+function written(field) {
+  const text = byId(field).value.trim();
+  return SEEN.test(text) ? text : null;
+}
+
 export class CloseDialog {
   #desk;
   #alert = null;
@@ -29,7 +37,7 @@ export class CloseDialog {
   }
 
   get #contact() {
-    return byId("close-contact").value.trim() || null;
+    return written("close-contact");
   }
 
   /** A P1 where nobody was reached is not closed by one person alone. */
@@ -47,9 +55,9 @@ export class CloseDialog {
   async #send() {
     const outcome = this.#dialog.querySelector('[name="outcome"]:checked')?.value;
     if (outcome === undefined) return this.#wrong(t("close.need_outcome"));
-    const body = { outcome, contact: this.#contact, note: byId("close-note").value.trim() || null };
+    const body = { outcome, contact: this.#contact, note: written("close-note") };
     byId("close-send").disabled = true;
-    const why = await act(this.#desk, this.#alert, "close", body, this.#alone ? "said.proposed" : "said.closed");
+    const why = await act(this.#desk, this.#alert, "close", body, ({ handling }) => `said.${handling === "confirming" ? "proposed" : "closed"}`);
     byId("close-send").disabled = false;
     if (why === null) this.#dialog.close();
     else this.#wrong(why);

@@ -5,7 +5,7 @@ import { ApiError, FEED, leave, me } from "./api.js";
 import { badge } from "./badge.js";
 import { showRecovered, showVerdict } from "./banner.js";
 import { Board } from "./board.js";
-import { clock, now } from "./clock.js";
+import { clock, now, setZone, zoneLabel } from "./clock.js";
 import { byId } from "./dom.js";
 import { Feed } from "./feed.js";
 import { helped } from "./keys.js";
@@ -138,7 +138,9 @@ export class Desk extends EventTarget {
 
   #tick() {
     tickAll();
+    setZone(this.names.zone);
     byId("clock").textContent = clock(now());
+    byId("zone").textContent = zoneLabel();
     this.#feed?.look();
     const verdict = this.watch.verdict();
     if (showVerdict(verdict, this.watch.states())) this.sound.warn();

@@ -25,6 +25,11 @@ export class Names extends EventTarget {
     return this.look(`/sites/${code}`);
   }
 
+  /** The IANA zone of the sites that the reader sees, of the first of them where they differ; undefined while not known. */
+  get zone() {
+    return this.look("/sites?limit=1")?.items[0]?.timezone;
+  }
+
   resident(code) {
     return code === null ? null : this.look(`/residents/${code}`);
   }

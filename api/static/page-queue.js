@@ -1,5 +1,6 @@
 // The queue: what needs somebody now.
 
+import { shownZone } from "./clock.js";
 import { arrange, byId, button } from "./dom.js";
 import { listen } from "./keys.js";
 import { Desk } from "./live.js";
@@ -42,7 +43,7 @@ function moreButton(name) {
 /** Rows are made anew only when something in them has changed, so that a storm stays cheap. */
 function fillIfNew(row) {
   const alert = desk.board.find(Number(row.dataset.key));
-  const state = [alert, desk.busy.has(alert.id), desk.title(alert), desk.names.where(alert), desk.names.risks(alert).join()];
+  const state = [alert, desk.busy.has(alert.id), desk.title(alert), desk.names.where(alert), desk.names.risks(alert).join(), shownZone()];
   if (drawn.get(row)?.every((part, n) => part === state[n])) return;
   drawn.set(row, state);
   fillRow(row, alert, desk);

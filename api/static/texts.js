@@ -24,5 +24,10 @@ export function said(both) {
   return both[language];
 }
 
+/** Several names as one phrase: `接入和消息`, `Intake and Broker`. */
+export function listed(names) {
+  return new Intl.ListFormat(language, { type: "conjunction" }).format(names);
+}
+
 /** What stands between facts in one line. */
 export const DOT = language === "zh" ? "·" : " · ";

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.stack import Stack, home, until
+from tests.stack import Stack, home
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.stack import Stack, running_stack, until
+from tests.stack import Stack, running_stack
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(280)
 

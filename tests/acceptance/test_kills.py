@@ -12,7 +12,8 @@ import paho.mqtt.client as mqtt
 import psutil
 import pytest
 
-from tests.stack import Device, Stack, crowding, home, homes, running_stack, settled, until
+from tests.stack import Device, Stack, crowding, home, homes, running_stack
+from tests.waiting import settled, until
 
 pytestmark = pytest.mark.timeout(280)
 

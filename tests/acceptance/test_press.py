@@ -5,7 +5,8 @@ from statistics import median
 
 import pytest
 
-from tests.stack import Device, Stack, crowding, home, homes, until
+from tests.stack import Device, Stack, crowding, home, homes
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(240)
 

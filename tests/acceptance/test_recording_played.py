@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack import Stack, home, settled
+from tests.stack import Stack, home
+from tests.waiting import settled
 
 pytestmark = pytest.mark.timeout(240)
 

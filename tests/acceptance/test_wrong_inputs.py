@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack import Stack, home, homes, until
+from tests.stack import Stack, home, homes
+from tests.waiting import until
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -57,6 +57,15 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
+def pictures(pytestconfig: pytest.Config) -> Path | None:
+    """The folder for pictures of pages, where they are asked for."""
+    folder: Path | None = pytestconfig.getoption("--pictures")
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
 def complaints() -> list[str]:
     """What the browsers complained of: errors of scripts and breaches of the content policy."""
     return []

@@ -8,6 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from fastapi import FastAPI
+
 from alerts.live import LiveEngine
 from api.app import create_app
 from api.serve import Server, bind
@@ -123,6 +125,7 @@ class Stack:
     broker: RunningBroker
     logins: Mapping[str, Login]
     proxy: Proxy
+    app: FastAPI
     ingest: "asyncio.Task[None] | None" = None
     client_id: str = field(default_factory=lambda: secrets.token_hex(16))
 
@@ -171,6 +174,11 @@ class Stack:
         service = IngestService(settings=settings, pool=self.pool, engine=LiveEngine())
         self.ingest = asyncio.create_task(service.run(), name="ingest")
 
+    async def fall_silent(self) -> None:
+        """Ingest ends, and what it last said is 40 s old."""
+        await self.stop_ingest()
+        await self.execute("UPDATE part SET at = now() - interval '40 s' WHERE name = 'ingest'")
+
     async def stop_ingest(self) -> None:
         if self.ingest is not None:
             self.ingest.cancel()
@@ -187,20 +195,21 @@ async def running_stack(database_url: str, broker: RunningBroker) -> AsyncIterat
         async with pool.connection() as conn:
             await import_registry(conn, REGISTRY, file="registry.toml", by="test", now=datetime.now(UTC))
         logins = {login.username: login for login in await broker.add(*DEVICES)}
-        proxy = Proxy(await ends.enter_async_context(_running_api(database_url)))
+        settings = ApiSettings(database_url=database_url, broker_managed=False)
+        app = create_app(settings)
+        proxy = Proxy(await ends.enter_async_context(_served(app, settings)))
         await ends.enter_async_context(proxy.running())
-        stack = Stack(pool=pool, database_url=database_url, broker=broker, logins=logins, proxy=proxy)
+        stack = Stack(pool=pool, database_url=database_url, broker=broker, logins=logins, proxy=proxy, app=app)
         stack.start_ingest()
         ends.push_async_callback(stack.stop_ingest)
         yield stack
 
 
 @asynccontextmanager
-async def _running_api(database_url: str) -> AsyncIterator[int]:
+async def _served(app: FastAPI, settings: ApiSettings) -> AsyncIterator[int]:
     """The API over a real socket; its port."""
-    settings = ApiSettings(database_url=database_url, broker_managed=False)
     listening: socket.socket = bind("127.0.0.1", 0)
-    server = Server(create_app(settings), settings)
+    server = Server(app, settings)
     serving = asyncio.create_task(server.serve([listening]), name="api")
     try:
         yield int(listening.getsockname()[1])

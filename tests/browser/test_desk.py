@@ -1,6 +1,8 @@
 """The desk in a real browser, over a real stack: an alert's way from the button to the outcome."""
 
 import re
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from playwright.async_api import expect
 
@@ -87,14 +89,29 @@ async def test_alert_page_tells_what_to_do_and_closes_with_an_outcome(stack: Sta
     await expect(page.locator("#quiet")).to_be_visible()
 
 
+async def test_what_the_server_refuses_is_told_in_words(stack: Stack, desk: Desks) -> None:
+    """A contact that the server does not accept leaves the dialog open, names the field, and keeps what was written."""
+    page = await desk("W-03")
+    await stack.press()
+    await page.locator("#shout h2 a").click()
+    await page.locator("#case-bar").get_by_role("button", name="结案").click()
+    await page.get_by_label("误触").check()
+    await page.locator("#close-contact").evaluate(r"field => { field.value = 'x\u0000'; }")
+    await page.locator("#close-send").click()
+    await expect(page.locator("#close-wrong")).to_contain_text("服务器不收“联系到谁、怎么联系的”里所写的")
+    await expect(page.locator("#close-contact")).not_to_have_value("")
+    await expect(page.locator("#close")).to_be_visible()
+
+
 async def test_nobody_reached_needs_a_second_person(stack: Stack, desk: Desks) -> None:
-    """A P1 without contact, claimed or not, is proposed by one and closed by another, who sees what was proposed."""
+    """A P1 without contact that can be seen is proposed by one and closed by another, who sees what was proposed."""
     first, second = await desk("W-03"), await desk("W-01", "supervisor")
     await stack.press()
     await first.locator("#shout h2 a").click()
     await first.locator("#advice li").first.wait_for()
     await first.keyboard.press("e")
     await first.get_by_label("没联系上").check()
+    await first.locator("#close-contact").fill("\u200b \u2060")
     await expect(first.locator("#close-alone")).to_contain_text("要第二人确认")
     await first.locator("#close-note").fill("两次无应答")
     await first.locator("#close-send").click()
@@ -189,3 +206,20 @@ async def test_theme_choice_is_kept_by_the_server(desk: Desks) -> None:
     await page.get_by_label("暗", exact=True).check()
     await page.reload()
     await expect(page.locator("html")).to_have_class(re.compile("theme-dark"))
+
+
+async def test_clock_and_alerts_show_the_zone_of_the_sites(stack: Stack, desk: Desks) -> None:
+    """Wherever the browser is, the clock has the sites' zone and says so; a time in another zone says which."""
+    page = await desk("W-03", timezone_id="America/New_York")
+    await expect(page.locator("#zone")).to_have_text("UTC+8")
+    await stack.press("c1:sos-2")
+    pressed = page.locator("#shout .happened")
+    await expect(pressed).to_contain_text("起")
+    now = datetime.now(ZoneInfo("Asia/Shanghai"))
+    hours = tuple(at.strftime("%H:") for at in (now - timedelta(minutes=1), now))
+    assert (await page.locator("#clock").inner_text()).startswith(hours)
+    assert (await pressed.inner_text()).startswith(hours)
+    await stack.execute("UPDATE site SET timezone = 'Asia/Urumqi' WHERE code = 'h1'")
+    await page.locator("#shout .btn-main").click()
+    await stack.press()
+    await expect(pressed).to_contain_text("UTC+6 起")

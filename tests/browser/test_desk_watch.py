@@ -45,8 +45,7 @@ async def test_silent_part_turns_red_and_recovers(stack: Stack, desk: Desks) -> 
     """Ingest that has not spoken for 30 s is named in red; when it speaks again, the red goes and says how long."""
     page = await desk("W-03")
     await expect(page.locator("#beat")).to_have_attribute("data-state", "fine", timeout=SILENCE)
-    await stack.stop_ingest()
-    await stack.execute("UPDATE part SET at = now() - interval '40 s' WHERE name = 'ingest'")
+    await stack.fall_silent()
     stalled = page.get_by_role("alert").filter(has_text="守望停了：")
     await expect(stalled).to_contain_text("接入", timeout=SILENCE)
     stack.start_ingest()

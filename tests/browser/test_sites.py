@@ -5,10 +5,13 @@ from playwright.async_api import expect
 from tests.browser.conftest import Desks
 from tests.browser.stack import Stack
 
+READ_AGAIN = 10_000  # ms: the page's own clock is put on by this, instead of waiting
+
 
 async def test_sites_tell_how_their_devices_are(stack: Stack, desk: Desks, complaints: list[str]) -> None:
     """The list counts by kind and names what is amiss or unknown; filters stay in the address; one site has it all."""
     page = await desk("W-03")
+    await page.clock.install()
     await stack.know("c1:mag-2", "ok", battery=12)
     await stack.know("c1:guard-1", "offline")
     await stack.leave_open()
@@ -34,6 +37,7 @@ async def test_sites_tell_how_their_devices_are(stack: Stack, desk: Desks, compl
     await expect(page.locator("#open-alerts article")).to_have_count(1)
     await expect(page.locator("#residents")).to_contain_text("<img src=x onerror=alert(1)>")
     await stack.publish("c1:mag-2", "door.closed")
+    await page.clock.fast_forward(READ_AGAIN)
     await expect(door).to_contain_text("关着")
     assert complaints == []
 
@@ -54,11 +58,14 @@ async def test_emergency_reaches_the_sites_too(stack: Stack, desk: Desks) -> Non
 async def test_old_states_are_hatched(stack: Stack, desk: Desks) -> None:
     """States that cannot be read anew are marked as old, with the time that they are from."""
     page = await desk("W-03")
+    await page.clock.install()
     await page.goto(f"{stack.url}/desk/sites")
     await expect(page.locator("#sites .site")).to_have_count(2)
     await page.route("**/watch/sites*", lambda route: route.abort())
+    await page.clock.fast_forward(READ_AGAIN)
     await expect(page.locator("#stale")).to_contain_text("可能已过时")
     await page.unroute("**/watch/sites*")
+    await page.clock.fast_forward(READ_AGAIN)
     await expect(page.locator("#stale")).to_be_hidden()
 
 

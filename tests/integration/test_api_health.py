@@ -53,6 +53,13 @@ async def test_not_ready(api: Api) -> None:
     assert answer.headers["retry-after"]
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_head(api: Api, path: str) -> None:
+    """Probes that ask with HEAD are told the same as with GET, and the document says it once."""
+    assert (await api.client.head(path)).status_code == (await api.client.get(path)).status_code
+    assert set((await api.client.get("/openapi.json")).json()["paths"][path]) == {"get"}
+
+
 async def test_ready(api: Api) -> None:
     """It is ready once broker and ingest say so."""
     await says(api, "ingest", session=True)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from api.routes.intake import IMPORT_LIMIT
-from devices.credentials import applied
 from devices.scope import Scope
-from tests.api_parts import REGISTRY, Api, Homes, assert_problem, homes_of, running_api
+from tests.api_parts import Api, Homes, assert_problem, homes_of, running_api
+from tests.homes import TWO_HOMES
 
 V1 = "/api/v1"
 IMPORT = f"{V1}/registry/import"
@@ -38,17 +38,17 @@ async def admin(api: Api) -> Headers:
 
 async def test_import(api: Api, admin: Headers) -> None:
     """A file is taken as a whole, and the second time nothing is new."""
-    first = await api.client.post(IMPORT, content=REGISTRY.encode(), headers={**admin, **TOML})
+    first = await api.client.post(IMPORT, content=TWO_HOMES.encode(), headers={**admin, **TOML})
     assert (first.status_code, first.json()) == (200, {"created": 9, "updated": 0, "unchanged": 0})
     with_charset = {**admin, "Content-Type": "application/toml; charset=utf-8"}
-    again = await api.client.post(IMPORT, content=REGISTRY.encode(), headers=with_charset)
+    again = await api.client.post(IMPORT, content=TWO_HOMES.encode(), headers=with_charset)
     assert again.json() == {"created": 0, "updated": 0, "unchanged": 9}
 
 
 async def test_wrong_import(api: Api, admin: Headers) -> None:
     """Every problem of a file comes back with file, table, row and key, and nothing of it is taken."""
     text = (
-        REGISTRY
+        TWO_HOMES
         + '\n[[site]]\ncode = "a b"\nkind = "castle"\n[[device]]\nsite = "nowhere"\ncode = "x"\nkind = "motion"\n'
     )
     answer = await api.client.post(IMPORT, content=text.encode(), headers={**admin, **TOML})
@@ -70,8 +70,8 @@ async def test_wrong_import(api: Api, admin: Headers) -> None:
         (b"\xff\xfe", "application/toml", 422, "registry-refused"),
         (b"a = 1", "application/toml", 422, "registry-refused"),
         (b"x = " + b"[" * 5000, "application/toml", 422, "registry-refused"),
-        (REGISTRY.encode(), "application/json", 415, "not-toml"),
-        (REGISTRY.encode(), "text/plain", 415, "not-toml"),
+        (TWO_HOMES.encode(), "application/json", 415, "not-toml"),
+        (TWO_HOMES.encode(), "text/plain", 415, "not-toml"),
         (b"#" * (IMPORT_LIMIT + 1), "application/toml", 413, "too-large"),
     ],
     ids=["broken", "no utf-8", "no table", "deep", "json", "text", "large"],
@@ -354,13 +354,3 @@ async def test_quarantine_scope(api: Api) -> None:
     listed = (await api.client.get(f"{V1}/quarantine", headers=installer)).json()["items"]
     assert [one["topic"] for one in listed] == ["shouwang/v1/h2/x/event"]
     assert_problem(await api.client.get(f"{V1}/quarantine", headers=await api.bearer("duty")), 403, "forbidden")
-
-
-@pytest.mark.usefixtures("homes")
-async def test_waits_for_the_broker(database_url: str) -> None:
-    """With a broker of our own, credentials are given out once it has taken them up."""
-    async with running_api(database_url, broker_managed=True) as api:
-        async with api.service.connection() as conn:
-            await applied(conn, 1_000_000)
-        answer = await api.client.post(f"{V1}/sites/h1/devices/sos-1/credentials", headers=await api.bearer("admin"))
-    assert answer.status_code == 201

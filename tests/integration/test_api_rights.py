@@ -121,7 +121,8 @@ VALUES (now(), 'shouwang/v1/h1/sos-1/event', 'h1/sos-1', 'not_json', '{', 1)
 async def api(database_url: str) -> AsyncIterator[Api]:
     async with homes_of(database_url) as homes:
         await homes.press()
-        async with running_api(database_url) as running:
+        # With one connection in all, whoever holds it while waiting for another is answered 503.
+        async with running_api(database_url, pool_size=1) as running:
             async with running.service.connection() as conn:
                 await conn.execute(_REFUSED_MESSAGE)
             yield running

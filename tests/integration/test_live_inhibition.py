@@ -16,9 +16,10 @@ from alerts.versions import put_overrides
 from devices.scope import Scope
 from store.head import read_input
 from store.pool import Pool
-from tests.live_parts import NOW, REGISTRY, Home, open_home
+from tests.homes import ONE_HOME
+from tests.live_parts import NOW, Home, open_home
 
-INSTITUTION = REGISTRY.replace('kind = "home"', 'kind = "institution"')
+INSTITUTION = ONE_HOME.replace('kind = "home"', 'kind = "institution"')
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.stack import SHOUWANG, Stack, running_stack, until
+from tests.stack import SHOUWANG, Stack, running_stack
+from tests.waiting import until
 
 PERSONAL = ("王秀英", "13800138000", "阳光小区3号楼", "糖尿病", "under the pot", "she was fine and had tea")
 REGISTRY = """

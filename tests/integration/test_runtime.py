@@ -57,6 +57,8 @@ def test_a_killed_part_comes_back(running: Stack, part: str) -> None:
     before = running.kill(part)
     running.until(lambda: running.pids().get(part) not in (None, before))
     running.until(running.ready)
+    assert psutil.pid_exists(running.pids()[part])
+    assert not psutil.pid_exists(before)
 
 
 def test_the_token_stands_alone(running: Stack) -> None:

@@ -20,8 +20,8 @@ from runtime.programs import NATS, POSTGRES, Package
 from runtime.supervisor import Keeper
 from tests.parts import data_dir
 
-STUBBORN = "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
-SLEEPER = "print('up', flush=True); import time; time.sleep(600)"
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); signal.pause()"
+SLEEPER = "import signal; print('up', flush=True); signal.pause()"
 
 
 class StandIn:

@@ -9,7 +9,8 @@ import aiomqtt
 import pytest
 from psycopg.types.json import Jsonb
 
-from devices.credentials import Credentials, issue, wait_applied
+from api.admission import Admission
+from devices.credentials import Credentials, issue
 from devices.registry import import_registry
 from runtime.watching import admit_devices
 from store.pool import Pool
@@ -54,6 +55,12 @@ async def issued(pool: Pool, device: str) -> Credentials:
         return await issue(conn, site="h1", device=device, now=NOW)
 
 
+async def taken_up(pool: Pool, version: int, *, seconds: float) -> bool:
+    """Whether the broker has taken up a version within some seconds, as the API waits for it."""
+    async with Admission(pool, managed=True).open() as admission:
+        return await admission._within(version, seconds)
+
+
 async def log_in(broker: RunningBroker, made: Credentials) -> None:
     """Raises MqttError where the broker refuses."""
     async with aiomqtt.Client(
@@ -70,11 +77,11 @@ async def test_devices_come_in_after_ingest_has_its_session(
     made = await issued(pool, "d0")
     await ingest_speaks(pool, session=False)
     async with admitting(database_url, broker):
-        assert not await wait_applied(pool, made.version, timeout=0.5)
+        assert not await taken_up(pool, made.version, seconds=0.5)
         with pytest.raises(aiomqtt.MqttError, match="Not authorized"):
             await log_in(broker, made)
         await ingest_speaks(pool, session=True)
-        assert await wait_applied(pool, made.version, timeout=10)
+        assert await taken_up(pool, made.version, seconds=10)
         await log_in(broker, made)
 
 
@@ -84,7 +91,7 @@ async def test_many_at_once_are_few_reloads(database_url: str, pool: Pool, broke
     broker.part.note_session()
     async with admitting(database_url, broker):
         made = await asyncio.gather(*(issued(pool, f"d{n}") for n in range(COUNT)))
-        assert await wait_applied(pool, max(m.version for m in made), timeout=20)
+        assert await taken_up(pool, max(m.version for m in made), seconds=20)
         await asyncio.gather(*(log_in(broker, m) for m in made))
     assert sum("Reloaded server configuration" in line for line in broker.lines) < COUNT / 2
 
@@ -96,7 +103,7 @@ async def test_new_credentials_end_the_old(database_url: str, pool: Pool, broker
     async with admitting(database_url, broker):
         old = await issued(pool, "d0")
         new = await issued(pool, "d0")
-        assert await wait_applied(pool, new.version, timeout=10)
+        assert await taken_up(pool, new.version, seconds=10)
         with pytest.raises(aiomqtt.MqttError, match="Not authorized"):
             await log_in(broker, old)
         await log_in(broker, new)

@@ -1,13 +1,13 @@
 """A shipped scenario checks itself on a real stack. The longer ones: `scripts/soak`."""
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.stack import SHOUWANG, Stack, running_stack
+from tests.scenario_runs import Run, play
+from tests.stack import Stack, running_stack
 
 pytestmark = pytest.mark.timeout(280)
 
@@ -37,8 +37,6 @@ severity = "P3"
 after = "1s"
 """
 
-Played = dict[str, tuple[int, str, str]]
-
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
@@ -47,8 +45,8 @@ def stack() -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="module")
-def played(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Played:
-    """Exit code, output and errors of each scenario."""
+def played(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
+    """How each scenario ended."""
     folder = tmp_path_factory.mktemp("scenarios")
     (folder / "broken.toml").write_text(BROKEN)
     (folder / "token").write_text(stack.token)
@@ -57,37 +55,21 @@ def played(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Played:
     calls: dict[str, tuple[str, ...]] = {name: (name, *data) for name in SHORT}
     calls["broken"] = (str(folder / "broken.toml"), *data)
     calls["sos-storm"] = ("sos-storm", *elsewhere, "--mqtt-url", f"mqtt://127.0.0.1:{stack.mqtt}")
-    runs = {name: _start(folder / name, *call) for name, call in calls.items()}
-    try:
-        return {name: _end(folder / name, run) for name, run in runs.items()}
-    finally:
-        for run in runs.values():
-            run.kill()
-            run.wait()
-
-
-def _start(path: Path, *call: str) -> subprocess.Popen[bytes]:
-    with path.with_suffix(".out").open("wb") as out, path.with_suffix(".err").open("wb") as err:
-        return subprocess.Popen([*SHOUWANG, "simulate", *call, "--check", "--json"], stdout=out, stderr=err)
-
-
-def _end(path: Path, run: subprocess.Popen[bytes]) -> tuple[int, str, str]:
-    code = run.wait(180)
-    return code, path.with_suffix(".out").read_text(), path.with_suffix(".err").read_text()
+    return play(folder, calls)
 
 
 @pytest.mark.parametrize("name", SHORT)
-def test_a_scenario_checks_itself(played: Played, name: str) -> None:
+def test_a_scenario_checks_itself(played: dict[str, Run], name: str) -> None:
     """The alerts seen through the API are the expected ones, each at its time, and no others."""
-    code, out, err = played[name]
-    assert (code, json.loads(out)["ok"]) == (0, True), (out, err)
+    run = played[name]
+    assert (run.code, json.loads(run.out)["ok"]) == (0, True), run
 
 
-def test_a_broken_expectation_is_told(played: Played) -> None:
+def test_a_broken_expectation_is_told(played: dict[str, Run]) -> None:
     """Exit code 1; what is missing, what is wrong and what is one too many."""
-    code, out, err = played["broken"]
-    assert code == 1, err
-    told = json.loads(out)
+    run = played["broken"]
+    assert run.code == 1, run.err
+    told = json.loads(run.out)
     assert [one["said"].split(" at ")[0] for one in told["unexpected"]] == [
         "S-01 P1 on sim-broken-1 resident sim-broken-1-r"
     ]

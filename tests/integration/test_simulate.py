@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
+import aiomqtt
 import pytest
 
 from devices.models import Device, Site
@@ -157,6 +158,29 @@ async def test_a_server_that_is_not_ready_is_waited_for(
     api.fail = [503, 503]
     async with running(a_scenario(), api, stub):
         await stub.until(lambda: len(stub.clients) == 2)
+
+
+async def test_a_fleet_comes_in_a_few_at_a_time(
+    api: ApiStub, stub: BrokerStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who connects holds the gate until he is in; the others wait for it."""
+    entering, most = 0, 0
+    enter = aiomqtt.Client.__aenter__
+
+    async def counted(client: aiomqtt.Client) -> aiomqtt.Client:
+        nonlocal entering, most
+        entering += 1
+        most = max(most, entering)
+        try:
+            return await enter(client)
+        finally:
+            entering -= 1
+
+    monkeypatch.setattr(aiomqtt.Client, "__aenter__", counted)
+    monkeypatch.setattr("simulators.fleet.CONNECTING_AT_ONCE", 1)
+    async with running(a_scenario(), api, stub):
+        await stub.until(lambda: set(stub.clients) == {"h:cam", "h:gw"})
+    assert most == 1
 
 
 async def test_a_refusal_is_told(api: ApiStub, stub: BrokerStub) -> None:
