@@ -17,6 +17,10 @@ _ANSWER_BYTES = 4
 READ_BYTES = 1 << 16
 
 
+class HungUp(StartError):
+    """The broker ended a session under way, as it does when it cannot keep up."""
+
+
 class Connection:
     """One session; `acknowledged` counts what the broker has taken over."""
 
@@ -36,11 +40,11 @@ class Connection:
         self.sent += 1
 
     async def send(self, packets: Sequence[bytes]) -> None:
-        """Send packets in their order, no more of them under way than the window. Raises `StartError`."""
+        """Send packets in their order, no more of them under way than the window. Raises `HungUp`."""
         done = 0
         while done < len(packets):
             room = self._window - (self.sent - self.acknowledged)
-            if room <= 0:
+            if room <= 0 or self._gone:
                 await self._answered()
                 continue
             part = packets[done : done + room]
@@ -49,14 +53,9 @@ class Connection:
             done += len(part)
             await self._writer.drain()
 
-    async def settled(self) -> None:
-        """Return once everything is acknowledged. Raises `StartError`."""
-        while self.acknowledged < self.sent:
-            await self._answered()
-
     async def _answered(self) -> None:
         if self._gone:
-            raise StartError("the broker hung up on the publisher")
+            raise HungUp("the broker hung up on the publisher")
         self._news.clear()
         await self._news.wait()
 

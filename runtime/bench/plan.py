@@ -15,7 +15,8 @@ from runtime.bench.engine import (
     watched,
 )
 from runtime.bench.ingest import ingest_line, ingest_rate, storage_line
-from runtime.bench.press import press_line, press_to_feed
+from runtime.bench.mqtt import HungUp
+from runtime.bench.press import overloaded_line, press_line, press_to_feed
 from runtime.bench.report import Report
 from runtime.bench.stack import Stack, running_stack
 from runtime.bench.start import start_line, started
@@ -145,13 +146,18 @@ class Bench:
                 self.report.lines.append(storage_line(rate))
 
     async def _press(self, stack: Stack, world: World) -> None:
-        sizes, found = self._sizes, {}
+        sizes, found = self._sizes, dict[str, dict[str, float] | None]()
         for n, load in enumerate(sizes.loads):
             self._told(f"press to feed at {load:,} messages/s, sync_interval {stack.sync_interval}")
             sites = range(n * sizes.presses, (n + 1) * sizes.presses)
-            pressed = await press_to_feed(stack, world, load, sites=sites, seconds=sizes.press_seconds)
-            found[str(load)] = pressed.document()
-            self.report.lines.append(press_line(pressed, stack, world))
+            try:
+                pressed = await press_to_feed(stack, world, load, sites=sites, seconds=sizes.press_seconds)
+            except HungUp as error:
+                found[str(load)] = None
+                self.report.lines.append(overloaded_line(load, str(error), stack))
+            else:
+                found[str(load)] = pressed.document()
+                self.report.lines.append(press_line(pressed, stack, world))
         if stack.sync_interval == HEADLINE:
             self.report.press_to_feed_ms = found
 

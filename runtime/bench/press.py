@@ -41,7 +41,7 @@ class Pressed(NamedTuple):
 
 
 async def press_to_feed(stack: Stack, world: World, load: int, *, sites: range, seconds: float) -> Pressed:
-    """Press the button of each site once, spread over the time. Raises `Lost` for a press that never arrives."""
+    """Press the button of each site once, spread over the time. Raises `HungUp`, `Lost` where a press never arrives."""
     speech = Speech(world, round(load * (seconds + 2 * WARM_SECONDS)), boot=f"load-{load}-{time.time_ns():x}")
     packets = await asyncio.to_thread(speech.packets, CONNECTIONS)
     url = stack.running.publisher_url
@@ -102,6 +102,17 @@ async def _arrived(feed: Feed, pressed: dict[str, float]) -> list[float]:
     if missing := pressed.keys() - feed.arrived.keys():
         raise Lost(f"of {len(pressed)} presses, {len(missing)} never came over the feed")
     return [(feed.arrived[site] - moment) * 1000 for site, moment in pressed.items()]
+
+
+def overloaded_line(load: int, reason: str, stack: Stack) -> Line:
+    """A load that was not taken."""
+    return Line(
+        name=f"press to feed at {load:,} messages/s",
+        figure="not measured",
+        measured="publish to arrival over SSE",
+        parts=f"embedded broker at sync_interval {stack.sync_interval}, ingest, embedded PostgreSQL, API (uvicorn)",
+        note=f"this machine did not take the load: {reason}",
+    )
 
 
 def press_line(pressed: Pressed, stack: Stack, world: World) -> Line:
