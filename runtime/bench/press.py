@@ -17,7 +17,7 @@ from runtime.bench.stack import Stack
 from runtime.bench.world import World, site_code
 
 CONNECTIONS = 8
-WINDOW = 500
+WINDOW = 100
 TICK_SECONDS = 0.01
 ARRIVE_SECONDS = 60.0
 WARM_SECONDS = 1.0
