@@ -4,6 +4,7 @@ import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import count
+from typing import ClassVar
 
 import numpy as np
 
@@ -21,6 +22,8 @@ MILDEST_BY_A_PERSON = 2  # P1 and P2 are closed by people; P3 and P4 close thems
 
 class Book:
     """The alerts as the engine knows them: which is open on which row, and the number of the next."""
+
+    TRANSIENT: ClassVar = frozenset({"_findings", "_heap", "_serial", "_parents"})  # while transitions are played
 
     def __init__(self, journal: Journal, view: RegistryView, watches: Mapping[str, Watch]) -> None:
         self.journal, self.view, self.watches = journal, view, watches
@@ -250,6 +253,7 @@ class Book:
             Finding(
                 change=change,
                 alert=int(watch.alert[row]),
+                position=move.position,
                 at=move.at,
                 received_at=move.received_at,
                 severity=int(watch.severity[row]),

@@ -8,20 +8,28 @@ from numpy.typing import NDArray
 
 from alerts.book import Book
 from alerts.catalogue import parse_rule
-from alerts.findings import SUBJECTS, Finding
+from alerts.findings import NEVER, SUBJECTS, Finding, Subject
 from alerts.lateness import Lateness
 from alerts.moves import Move, When
 from alerts.overrides import parse_overrides
 from alerts.primitives.event import EventWatch
 from alerts.primitives.held import HeldWatch
+from alerts.primitives.inactive import InactiveWatch
 from alerts.primitives.silent import SilentWatch
 from alerts.registry_view import RegistryView
+from alerts.rule import Rule
 from alerts.schedule import Schedule, micros
 from alerts.table import Journal
 from alerts.watch import Terms, Watch
 from store.head import InputEntry
 
 PRIMITIVES: dict[str, type[Watch]] = {"event": EventWatch, "held": HeldWatch, "silent": SilentWatch}
+
+
+def _watch_of(rule: Rule) -> type[Watch]:
+    """What watches a rule: the silence of people is heard otherwise than that of devices."""
+    about_a_person = rule.primitive == "silent" and rule.subject is Subject.RESIDENT
+    return InactiveWatch if about_a_person else PRIMITIVES[rule.primitive]
 
 
 class Engine:
@@ -61,6 +69,11 @@ class Engine:
         """Be again as at the last `adopt`."""
         self._journal.drop()
 
+    @property
+    def settled(self) -> bool:
+        """Whether everything that was done is adopted or dropped."""
+        return self._journal.settled
+
     def advanced_to(self, position: int) -> None:
         """The log is taken in up to here."""
         self._journal.put(self._numbers, "position", max(position, self.position))
@@ -86,7 +99,26 @@ class Engine:
 
     def due(self, now: int) -> bool:
         """Whether anything falls due up to a moment."""
-        return any(bool((w.due[: w.size] <= now).any()) for w in self.watches.values())
+        return self.next_due <= now
+
+    @property
+    def next_due(self) -> int:
+        """When the next deadline falls, NEVER where none is set."""
+        return min((int(w.due[: w.size].min(initial=NEVER)) for w in self.watches.values()), default=NEVER)
+
+    def reckon_anew(self) -> None:
+        """Look from here on for the `earliest` deadline."""
+        for watch in self.watches.values():
+            watch.earliest = NEVER
+
+    @property
+    def earliest(self) -> int:
+        """The first deadline reckoned since `reckon_anew`, also of conditions that ended in time.
+
+        Events that were applied at once are as if a watermark had stood before each, where this and what was due
+        before are later than the last of them: none would have fired anything. Otherwise drop, and cut there.
+        """
+        return min((watch.earliest for watch in self.watches.values()), default=NEVER)
 
     def _feed(self, events: NDArray[np.void]) -> list[Finding]:
         if not len(events):
@@ -111,8 +143,9 @@ class Engine:
             return [move for watch in self.watches.values() for move in watch.sync(touched, when)]
         if entry.kind == "rules":
             return self._rule(entry.body, when)
-        silences = [w for w in self.watches.values() if isinstance(w, SilentWatch)]
+        silences = [w for w in self.watches.values() if isinstance(w, SilentWatch | InactiveWatch)]
         if entry.kind == "device":
+            self.view.hear(entry.body)
             return [move for watch in silences for move in watch.tell(entry.body, when)]
         if entry.kind == "stall":
             for watch in silences:
@@ -127,9 +160,14 @@ class Engine:
         if watch is not None:
             moves = watch.adopt_terms(terms, when)
         else:
-            watch, moves = PRIMITIVES[rule.primitive](self._journal, self.view, self._schedule, terms), []
-            self._journal.put(self.watches, rule.code, watch)
+            watch, moves = self.begin(terms), []
         return moves + watch.sync(self.view.everything(), when)
+
+    def begin(self, terms: Terms) -> Watch:
+        """The watch of a rule that has none, over nobody yet."""
+        watch = _watch_of(terms.rule)(self._journal, self.view, self._schedule, terms)
+        self._journal.put(self.watches, terms.rule.code, watch)
+        return watch
 
     def _acted(self, entry: InputEntry, when: When) -> list[Finding]:
         """A person closed an alert, claimed it or gave it back."""

@@ -47,10 +47,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One change of one alert. Times are microseconds; `at` is when it became true, `received_at` when it was known."""
+    """One change of one alert. Times are microseconds; `at` is when it became true, `received_at` when it was known.
+
+    `position` is where in the log it was found.
+    """
 
     change: Change
     alert: int
+    position: int
     at: int
     received_at: int
     severity: int

@@ -25,14 +25,16 @@ Open = tuple[int, int, bool, int, bool]
 _NOTHING: Open = (0, NO_SEVERITY, False, 0, False)
 
 
+async def agrees(conn: Connection, engine: Engine) -> bool:
+    """Whether the engine's open alerts, and the number of its next, are those of the database."""
+    rows, number = await _held(conn)
+    return _found(engine) == {_key(row): _standing(row) for row in rows} and engine.next_alert == number
+
+
 async def reconcile(conn: Connection, engine: Engine) -> bool:
     """Make the engine's open alerts those of the database. Returns whether they were already."""
-    with translated():
-        rows = await (await conn.execute(SQL["open_of_engine"])).fetchall()
-        newest = await (await conn.execute(SQL["newest_alert"])).fetchone()
-    wanted = {_key(row): _standing(row) for row in rows}
-    number = 1 + (newest["id"] if newest is not None else 0)
-    found = {key: value for watch in engine.watches.values() for key, value in _open(watch).items()}
+    rows, number = await _held(conn)
+    wanted, found = {_key(row): _standing(row) for row in rows}, _found(engine)
     if found == wanted and engine.next_alert == number:
         return True
     log.error(
@@ -46,6 +48,18 @@ async def reconcile(conn: Connection, engine: Engine) -> bool:
         _take_over(watch, wanted)
     engine.adopt()
     return False
+
+
+async def _held(conn: Connection) -> tuple[list[dict[str, Any]], int]:
+    """The open alerts of the database, and the number of its next."""
+    with translated():
+        rows = await (await conn.execute(SQL["open_of_engine"])).fetchall()
+        newest = await (await conn.execute(SQL["newest_alert"])).fetchone()
+    return rows, 1 + (newest["id"] if newest is not None else 0)
+
+
+def _found(engine: Engine) -> dict[Key, Open]:
+    return {key: value for watch in engine.watches.values() for key, value in _open(watch).items()}
 
 
 def _key(row: dict[str, Any]) -> Key:

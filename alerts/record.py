@@ -20,6 +20,7 @@ from store.queries import load
 SQL = load("alerts")
 log = logging.getLogger(__name__)
 SYSTEM = "system"
+_EXPLAINED = frozenset({Change.INHIBITED, Change.SURFACED})
 
 
 @dataclass(slots=True)
@@ -37,9 +38,26 @@ async def record(conn: Connection, head: Head, findings: Sequence[Finding], at: 
     changes = Changes()
     new = {f.alert for f in findings if f.change is Change.RAISED}
     changes.alerts = await standing(conn, {f.alert for f in findings} - new)
+    acted = await _acted(conn, findings)
     for finding in findings:
-        _take(changes, head, finding, at)
+        if finding.change not in _EXPLAINED or acted.get(finding.alert, 0) <= finding.position:
+            _take(changes, head, finding, at)
     await write(conn, changes)
+
+
+async def _acted(conn: Connection, findings: Sequence[Finding]) -> dict[int, int]:
+    """Where in the log somebody last claimed, gave back or closed an alert that another one explained or sets free.
+
+    People act on what they see while the engine is behind. What they did later in the log stands; what the end of the
+    other alert made of theirs was over by then.
+    """
+    explained = [f for f in findings if f.change in _EXPLAINED]
+    if not explained:
+        return {}
+    after = {"position": min(f.position for f in explained), "ids": [f.alert for f in explained]}
+    with translated():
+        rows = await (await conn.execute(SQL["acted_after"], after)).fetchall()
+    return {row["alert"]: row["position"] for row in rows}
 
 
 def _take(changes: Changes, head: Head, finding: Finding, at: datetime) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from alerts.findings import Subject
-from alerts.rule import FLAGS, POWERS, SITE_KINDS
+from alerts.rule import FLAGS, POWERS, PRESENCES, SITE_KINDS
 from alerts.schedule import Window
 from alerts.table import I8, I16, I32, I64, Bools, Fields, Journal, Rows, Table
 from devices.models import DEFAULT_TIMEZONE, DEVICE_KINDS
@@ -50,7 +50,10 @@ class Sites(Table):
 
 
 class Places(Table):
-    """`sensors` counts the devices of each of SENSORS that watch the place; `hours` numbers its schedule."""
+    """`sensors` counts the devices of each of SENSORS that watch the place; `hours` numbers its schedule.
+
+    `sleepers` counts the residents whose bed it is, `sleeper_sum` adds up their ids: of one, it is the id.
+    """
 
     FIELDS: ClassVar[Fields] = {
         "present": (np.bool_, False),
@@ -60,6 +63,8 @@ class Places(Table):
         "sealed": (np.bool_, False),
         "hours": (np.int32, NO_HOURS),
         "sensors": (np.int32, 0, len(SENSORS)),
+        "sleepers": (np.int32, 0),
+        "sleeper_sum": (np.int64, 0),
     }
     present: Bools
     site: I32
@@ -68,21 +73,32 @@ class Places(Table):
     sealed: Bools
     hours: I32
     sensors: I32
+    sleepers: I32
+    sleeper_sum: I64
 
 
 class Residents(Table):
+    """`presence` indexes PRESENCES; `bed` is a place, 0 for none."""
+
     FIELDS: ClassVar[Fields] = {
         "present": (np.bool_, False),
         "site": (np.int32, 0),
+        "bed": (np.int32, 0),
+        "presence": (np.int8, 0),
         "flags": (np.bool_, False, len(FLAGS)),
     }
     present: Bools
     site: I32
+    bed: I32
+    presence: I8
     flags: Bools
 
 
 class Devices(Table):
-    """`heartbeat` is in microseconds, 0 where none is expected; `power` indexes POWERS, -1 where it is not known."""
+    """`heartbeat` is in microseconds, 0 where none is expected; `power` indexes POWERS, -1 where it is not known.
+
+    `down`: it is known not to work. Of one that sends no beats a silence alone does not tell that.
+    """
 
     FIELDS: ClassVar[Fields] = {
         "present": (np.bool_, False),
@@ -90,16 +106,20 @@ class Devices(Table):
         "kind": (np.int8, -1),
         "place": (np.int32, 0),
         "resident": (np.int32, 0),
+        "gateway": (np.int32, 0),
         "power": (np.int8, -1),
         "heartbeat": (np.int64, 0),
+        "down": (np.bool_, False),
     }
     present: Bools
     site: I32
     kind: I8
     place: I32
     resident: I32
+    gateway: I32
     power: I8
     heartbeat: I64
+    down: Bools
 
 
 @dataclass(slots=True, kw_only=True)
@@ -123,6 +143,7 @@ class RegistryView:
         self.zones = [DEFAULT_TIMEZONE]
         self.hours: list[tuple[Window, ...]] = []
         self._hours_numbers: dict[tuple[Window, ...], int] = {}
+        self.children: dict[int, tuple[int, ...]] = {}  # of gateways
 
     def apply(self, body: Mapping[str, Any]) -> Touched:
         """Take up one entry's `upsert` and `remove`."""
@@ -212,15 +233,20 @@ class RegistryView:
         sites = np.array(sorted(where), np.intp)
         self._open(self.sites, sites)
         flagged = self.sites.flags[sites] > 0
+        known, beds = residents.present[ids], residents.bed[ids]
         self._count_residents(ids, -1)
         for i in ids:
             document = documents.get(int(i))
             residents.present[i] = document is not None
             if document is not None:
                 residents.site[i] = document["site"]
+                residents.bed[i] = document.get("bed") or 0
+                residents.presence[i] = PRESENCES.index(document.get("presence") or PRESENCES[0])
                 residents.flags[i] = [flag in (document.get("flags") or ()) for flag in FLAGS]
         self._count_residents(ids, +1)
         touched.residents = ids
+        moved = (known != residents.present[ids]) | (beds != residents.bed[ids])
+        self._touch_devices_of(ids[moved], np.union1d(beds[moved], residents.bed[ids][moved]), touched)
         self._touch_all_of(sites[(flagged != (self.sites.flags[sites] > 0)).any(axis=1)], touched)
 
     def _count_residents(self, ids: Rows, sign: int) -> None:
@@ -230,6 +256,18 @@ class RegistryView:
             np.add.at(self.sites.residents, sites, sign)
             np.add.at(self.sites.resident_sum, sites, sign * ids)
             np.add.at(self.sites.flags, sites, sign * self.residents.flags[ids].astype(np.int32))
+            beds = self.residents.bed[ids].astype(np.intp)
+            self._open(self.places, beds)
+            np.add.at(self.places.sleepers, beds[beds > 0], sign)
+            np.add.at(self.places.sleeper_sum, beds[beds > 0], sign * ids[beds > 0])
+
+    def _touch_devices_of(self, residents: Rows, beds: I32, touched: Touched) -> None:
+        """For whom these devices speak may have changed."""
+        if len(residents):
+            size = self.devices.size
+            own = np.isin(self.devices.resident[:size], residents)
+            near = (self.devices.place[:size] > 0) & np.isin(self.devices.place[:size], beds)
+            touched.devices = np.union1d(touched.devices, np.flatnonzero(own | near))
 
     def _take_devices(self, documents: dict[int, Any], ids: Rows, touched: Touched) -> None:
         self._open(self.devices, ids)
@@ -241,7 +279,9 @@ class RegistryView:
 
     def _take_device(self, i: int, document: Any) -> None:
         devices = self.devices
+        devices.down[i] = devices.down[i] and document is not None
         devices.present[i] = document is not None
+        self._put_behind(i, 0 if document is None else document.get("gateway") or 0)
         if document is not None:
             devices.site[i] = document["site"]
             devices.kind[i] = _KIND[document["kind"]]
@@ -249,6 +289,42 @@ class RegistryView:
             devices.resident[i] = document.get("resident") or 0
             devices.power[i] = _POWER.get(document.get("power"), -1)
             devices.heartbeat[i] = document.get("heartbeat") or 0
+
+    def _put_behind(self, i: int, gateway: int) -> None:
+        """The device reaches us through this gateway from now on."""
+        before = int(self.devices.gateway[i])
+        if before == gateway:
+            return
+        self.devices.gateway[i] = gateway
+        if before:
+            self.journal.put(self.children, before, tuple(d for d in self.children[before] if d != i))
+        if gateway:
+            self.journal.put(self.children, gateway, (*self.children.get(gateway, ()), i))
+
+    def hear(self, body: Mapping[str, Any]) -> None:
+        """A `device` entry: whether it works, as far as that is known."""
+        device, devices = int(body["device"]), self.devices
+        if device < devices.size and devices.present[device]:
+            devices.touch(np.array([device], np.intp))
+            known = body["state"] == "offline" or devices.heartbeat[device] > 0
+            devices.down[device] = body["state"] != "heard" and (devices.down[device] or known)
+
+    def works(self, ids: Rows) -> Bools:
+        """Which devices are registered and not known to be cut off, themselves or with their gateway."""
+        devices = self.devices
+        gateway = devices.gateway[ids].astype(np.intp)
+        gateway[gateway >= devices.size] = 0
+        working: Bools = devices.present[ids] & ~devices.down[ids] & ~devices.down[gateway]
+        return working
+
+    def owners(self, ids: Rows) -> Rows:
+        """The resident of whom alone each device tells: whose it is, or whose bed it stands at; 0: all of the site."""
+        own, place = self.devices.resident[ids].astype(np.intp), self.devices.place[ids].astype(np.intp)
+        known = own < self.residents.size
+        known[known] = self.residents.present[own[known]]
+        place[place >= self.places.size] = 0
+        bed = np.where(self.places.sleepers[place] == 1, self.places.sleeper_sum[place], 0)
+        return np.where(known & (own > 0), own, bed).astype(np.intp)
 
     def _count_sensors(self, ids: Rows, sign: int, touched: Touched) -> None:
         """Count devices that tell of a place, or of their site where they stand at none."""

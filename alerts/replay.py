@@ -1,5 +1,9 @@
 """The engine's state rebuilt from the log: control entries and events, in the order of positions."""
 
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,18 +26,35 @@ _PG_EPOCH = 946_684_800_000_000  # 2000-01-01, in microseconds since 1970
 _TIMES = ("received_at", "at", "effective_at")
 
 
-async def replay(conn: Connection, engine: Engine) -> None:
+class Read(NamedTuple):
+    """How much of the log a replay read."""
+
+    entries: int
+    events: int
+
+
+async def replay(conn: Connection, engine: Engine) -> Read:
     """Take in the log from the engine's position to its end."""
     with translated():
         head = await (await conn.execute(SQL["log_head"])).fetchone()
     upto = int(head["position"]) if head is not None else 0
+    entries = events = 0
     while engine.position < upto:
-        await _stretch(conn, engine, min(upto, engine.position + PAGE))
+        read = await _stretch(conn, engine, min(upto, engine.position + PAGE))
+        entries, events = entries + read.entries, events + read.events
+    return Read(entries, events)
 
 
-async def _stretch(conn: Connection, engine: Engine, upto: int) -> None:
+async def _stretch(conn: Connection, engine: Engine, upto: int) -> Read:
     control: list[InputEntry] = await read_input(conn, engine.position, upto)
-    engine.apply(control, await read_events(conn, engine.position, upto))
+    events = await read_events(conn, engine.position, upto)
+    # In a thread: whoever reads a long log shows meanwhile that he lives.
+    await asyncio.to_thread(_take, engine, control, events, upto)
+    return Read(len(control), len(events))
+
+
+def _take(engine: Engine, control: Sequence[InputEntry], events: NDArray[np.void], upto: int) -> None:
+    engine.apply(control, events)
     engine.advanced_to(upto)
     engine.adopt()
 

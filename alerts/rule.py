@@ -4,16 +4,21 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import time
-from typing import Any
+from itertools import pairwise
+from typing import Any, get_args
 
-from alerts.findings import Subject
+from alerts.findings import NO_SEVERITY, Subject
 from devices.durations import SECOND, BadDuration, parse_duration
+from devices.models import Presence
 from devices.types import EVENT_TYPES
 
 _LOCAL_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 SEVERITIES: Mapping[str, int] = {"P1": 1, "P2": 2, "P3": 3, "P4": 4}
 SITE_KINDS = ("home", "institution")
 POWERS = ("mains", "battery")
+PRESENCES: tuple[str, ...] = get_args(Presence)
+MAX_STEPS = 4
+STEPS = "steps"  # the key of further steps, as a list
 FLAGS = ("dementia", "fall_risk", "lives_alone")  # of residents, that a case may ask for
 
 
@@ -51,7 +56,8 @@ STATES: Mapping[str, HeldState] = {
 class Step:
     """From `after` microseconds on, within a daily window of local time (or outside it), it is this severe.
 
-    `key` is the table that sets it, empty for the rule's own; `off_hours`: only outside the place's open hours.
+    `key` is the table that sets it, empty for the rule's own, `steps.1` for the first further one; `off_hours`: only
+    outside the place's open hours. A step of NO_SEVERITY is not there until an override sets it.
     """
 
     after: int
@@ -101,6 +107,7 @@ class Rule:
     sealed: bool = False
     sites: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    presence: tuple[str, ...] = ()
     document: dict[str, Any]
 
     @property
@@ -111,9 +118,12 @@ class Rule:
 
 def settings(primitive: str, steps: tuple[Step, ...]) -> frozenset[str]:
     """The keys that the steps of a rule take their settings from."""
-    keys = {step.named("severity") for step in steps}
+    there = [step for step in steps if step.severity != NO_SEVERITY]
+    keys = {step.named("severity") for step in there}
     if primitive != "event":
-        keys |= {step.named("after") for step in steps}
+        keys |= {step.named("after") for step in there}
+    if any(step.key.startswith(STEPS) for step in steps):
+        keys.add(STEPS)
     return frozenset(keys | {step.named("between") for step in steps if step.key and step.between})
 
 
@@ -127,7 +137,20 @@ def parser(primitive: str, key: str) -> Callable[[Any], Any]:
     setting = key.rpartition(".")[2]
     if setting == "after":
         return parse_silence if primitive == "silent" else parse_after
-    return {"severity": parse_severity, "between": parse_between}[setting]
+    return {"severity": parse_severity, "between": parse_between, STEPS: parse_steps}[setting]
+
+
+def parse_steps(value: Any) -> tuple[tuple[int, int], ...]:
+    """Further steps of a silence, each later and worse than the one before: after and severity. Raises ValueError."""
+    if not isinstance(value, list) or not 1 <= len(value) < MAX_STEPS:
+        raise ValueError(f"a list of 1 to {MAX_STEPS - 1} steps is needed, each with after and severity")
+    if not all(isinstance(step, dict) and set(step) == {"after", "severity"} for step in value):
+        raise ValueError("each step has after and severity, and nothing else")
+    steps = tuple((parse_silence(step["after"]), parse_severity(step["severity"])) for step in value)
+    for (after, severity), (later, worse) in pairwise(steps):
+        if later <= after or worse >= severity:
+            raise ValueError("each step is later and worse than the one before")
+    return steps
 
 
 def parse_severity(value: Any) -> int:

@@ -3,17 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
-from alerts.findings import SUBJECTS, Subject
+from alerts.findings import NO_SEVERITY, SUBJECTS, Subject
 from alerts.rule import (
     FLAGS,
+    MAX_STEPS,
     POWERS,
+    PRESENCES,
     SITE_KINDS,
     STATES,
+    STEPS,
     Case,
     Rule,
     Step,
     parse_between,
     parse_setting,
+    parse_steps,
     parser,
     settings,
 )
@@ -28,8 +32,9 @@ _COMMON = {
 _OWN: Mapping[str, set[str]] = {
     "event": {"on", "ends"},
     "held": {"state", "after", "night", "off_hours", "roles", "sealed", "sites", "otherwise", "when"},
-    "silent": {"kinds", "after", "sites", "when"},
+    "silent": {"kinds", "after", "sites", "when", "on", "presence", "steps"},
 }
+_OF_PEOPLE = ("on", "presence")
 _OF_DOORS = ("roles", "sealed", "off_hours")
 _ASKED: Mapping[str, tuple[str, ...]] = {"site": SITE_KINDS, "flag": FLAGS, "power": POWERS}
 
@@ -70,7 +75,7 @@ class RuleReader:
             never_suppressed=self.flag("never_suppressed"),
             inhibits=self.inhibits(),
             cases=tuple(self.case(n, case, primitive, steps) for n, case in enumerate(self.tables("when"))),
-            on=self.types("on") if primitive == "event" else (),
+            on=self.types("on") if primitive == "event" or self.is_about_a_person else (),
             ends=self.ends(),
             state=state,
             otherwise=self.otherwise(),
@@ -78,6 +83,7 @@ class RuleReader:
             sealed=self.flag("sealed"),
             sites=self.optional("sites", SITE_KINDS),
             kinds=self.choices("kinds", DEVICE_KINDS) if primitive == "silent" else (),
+            presence=self.choices("presence", PRESENCES) if self.is_about_a_person else (),
             person_clears=self.person_clears(primitive),
             document=self.document,
         )
@@ -159,13 +165,21 @@ class RuleReader:
         may = {
             "event": {Subject.RESIDENT, Subject.SITE},
             "held": {state.subject for word, state in STATES.items() if word == self.document.get("state")},
-            "silent": {Subject.DEVICE},
+            "silent": {Subject.DEVICE, Subject.RESIDENT},
         }[primitive]
         if value not in may:
             words = " or a ".join(sorted(s.word for s in may))
             raise self.wrong("subject", f"such a rule of primitive {primitive} is about a {words}")
         self.only_doors_have()
+        for key in _OF_PEOPLE:
+            if key in self.document and primitive == "silent" and not self.is_about_a_person:
+                raise self.wrong(key, "only the silence of a resident has this")
         return value
+
+    @property
+    def is_about_a_person(self) -> bool:
+        """Whether it is about the silence of a resident, not of a device."""
+        return (self.document.get("primitive"), self.document.get("subject")) == ("silent", Subject.RESIDENT.word)
 
     def only_doors_have(self) -> None:
         for key in _OF_DOORS:
@@ -189,7 +203,8 @@ class RuleReader:
 
     def person_clears(self, primitive: str) -> bool:
         clear, state = self.document.get("clear"), STATES.get(str(self.document.get("state")))
-        wanted = {"event": "person", "held": {"state": state.over if state else ""}, "silent": "heard"}[primitive]
+        silent = "activity" if self.is_about_a_person else "heard"
+        wanted = {"event": "person", "held": {"state": state.over if state else ""}, "silent": silent}[primitive]
         if clear != wanted:
             raise self.wrong("clear", f"such a rule of primitive {primitive} is cleared by {wanted!r}")
         return primitive == "event"
@@ -225,7 +240,20 @@ class RuleReader:
         if "off_hours" in self.document:
             self.known(self.document["off_hours"], {"after", "severity"}, "off_hours.")
             steps.append(self.step(primitive, "off_hours", self.document["off_hours"], off_hours=True))
-        return tuple(steps)
+        return (*steps, *self.further(steps[0]))
+
+    def further(self, first: Step) -> list[Step]:
+        """What follows the rule's own step in one alert, with room for as many as an override may set."""
+        if STEPS not in self.document:
+            return []
+        given = self.value(self.document, "", STEPS, parse_steps)
+        if given[0][0] <= first.after or given[0][1] >= first.severity:
+            raise self.wrong(STEPS, "the first of them is later and worse than the rule's own after and severity")
+        absent = [(0, NO_SEVERITY)] * (MAX_STEPS - 1 - len(given))
+        return [
+            Step(after=after, severity=severity, key=f"{STEPS}.{n}")
+            for n, (after, severity) in enumerate([*given, *absent], 1)
+        ]
 
     def step(self, primitive: str, key: str, table: dict[str, Any], **window: Any) -> Step:
         prefix = f"{key}." if key else ""

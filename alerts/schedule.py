@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -108,9 +109,15 @@ def _span(zone: str, windows: tuple[Window, ...], outside: bool) -> Span:
 class Schedule:
     """The windows in use, numbered; what it holds is derived from its arguments alone."""
 
+    TRANSIENT: ClassVar = frozenset({"_spans"})
+
     def __init__(self) -> None:
         self._numbers: dict[tuple[str, tuple[Window, ...], bool], int] = {}
         self._spans: list[Span] = []
+
+    def restored(self) -> None:
+        """The numbers came from a checkpoint: what they stand for is made again."""
+        self._spans[:] = [_span(*key) for key in self._numbers]
 
     def span(self, zone: str, start: time, end: time, *, outside: bool) -> int:
         """The number of a window."""

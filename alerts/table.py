@@ -28,6 +28,11 @@ class Journal:
         self._undo: list[Callable[[], None]] = []
         self._tables: list[Table] = []
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing waits to be adopted or dropped."""
+        return not self._undo
+
     def note(self, undo: Callable[[], None]) -> None:
         self._undo.append(undo)
 
@@ -126,6 +131,22 @@ class Table:
         for name, values in old.items():
             getattr(self, name)[rows] = values
         self.saved[rows] = False
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """A copy of every column, as long as there are rows."""
+        return {name: getattr(self, name)[: self.size].copy() for name in self.fields}
+
+    def load(self, columns: Mapping[str, NDArray[Any]]) -> None:
+        """Be what `columns` gave, whatever was there; the journal hears nothing of it. Raises `ValueError`."""
+        sizes = {len(column) for column in columns.values()}
+        if set(columns) != set(self.fields) or len(sizes) > 1:
+            raise ValueError("these are the columns of another table")
+        self.size = 0
+        size = sizes.pop() if sizes else 0
+        self._allocate(max(size, _FIRST_CAPACITY))
+        for name, column in columns.items():
+            getattr(self, name)[:size] = column
+        self.size = size
 
     @property
     def nbytes(self) -> int:

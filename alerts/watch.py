@@ -8,15 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.findings import NEVER, NO_SEVERITY, Subject
-from alerts.moves import Kind, Move, When
+from alerts.moves import Kind, Move, Run, When
 from alerts.overrides import Override
 from alerts.registry_view import NO_HOURS, RegistryView, Touched
-from alerts.rule import POWERS, SITE_KINDS, Case, Rule
+from alerts.rule import MAX_STEPS, POWERS, SITE_KINDS, STEPS, Case, Rule
 from alerts.schedule import ALWAYS, Schedule, Window
 from alerts.table import I8, I16, I32, I64, Bools, Fields, Journal, Rows, Table
 from devices.columns import NO_TIME
-
-MAX_STEPS = 4
 
 
 class _Index(Table):
@@ -50,9 +48,12 @@ class Watch(Table):
     `fired` the worst severity that this condition has reached, `active` whether an alert said so.
     `alert` and `severity` are those of the open alert, `muted` what a person closed while it was active, `held` whether
     a person has claimed it, `parent` the alert that explains it while it is inhibited (0: none).
+    `earliest` is the first deadline reckoned since it was last set to NEVER; nobody's state, it tells who feeds events
+    in bulk whether a watermark among them would have fired anything.
     Step k fires from `floor` or `since + after` on, whichever is later, within window `span`.
     """
 
+    TRANSIENT: ClassVar = frozenset({"earliest"})
     FIELDS: ClassVar[Fields] = {
         "kind": (np.int8, 0), "subject": (np.int32, 0), "site": (np.int32, 0), "place": (np.int32, 0),
         "present": (np.bool_, False), "enabled": (np.bool_, True),
@@ -93,6 +94,7 @@ class Watch(Table):
     def __init__(self, journal: Journal, view: RegistryView, schedule: Schedule, terms: Terms) -> None:
         super().__init__(journal)
         self.view, self.schedule, self.terms = view, schedule, terms
+        self.earliest = NEVER
         self._index = {kind: _Index(journal) for kind in Subject}
 
     # ------------------------------------------------------------ subjects
@@ -241,12 +243,22 @@ class Watch(Table):
     def _lay(self, rows: Rows, values: Mapping[str, Any]) -> None:
         if not values or not len(rows):
             return
+        for k, given in enumerate(self._further(values), 1):
+            self.after[rows, k], self.grade[rows, k] = given
         for k, step in enumerate(self.terms.rule.steps):
             for setting, column in (("after", self.after), ("severity", self.grade)):
                 if step.named(setting) in values:
                     column[rows, k] = values[step.named(setting)]
             if step.key and step.named("between") in values:
                 self._frame(rows, values[step.named("between")])
+
+    @staticmethod
+    def _further(values: Mapping[str, Any]) -> Sequence[tuple[int, int]]:
+        """All further steps, where a list of them is set: those that it leaves out are not there."""
+        if STEPS not in values:
+            return ()
+        absent = [(0, NO_SEVERITY)] * (MAX_STEPS - 1 - len(values[STEPS]))
+        return [*values[STEPS], *absent]
 
     def refit(self, rows: Rows, at: int) -> None:
         """Parameters may have changed: deadlines of what already lasts are judged anew, not before `at`."""
@@ -288,7 +300,9 @@ class Watch(Table):
         n = len(self.terms.rule.steps)
         worse = self.grade[rows, :n] < (fired if isinstance(fired, int) else fired[:, None])
         due = np.where(worse, self.reach(rows, since), NEVER).min(axis=1)
-        return np.where(self.enabled[rows] & self.present[rows], due, NEVER)
+        due = np.where(self.enabled[rows] & self.present[rows], due, NEVER)
+        self.earliest = min(self.earliest, int(due.min(initial=NEVER)))
+        return due
 
     def next_due(self, rows: Rows) -> I64:
         """The next deadline of the condition that holds now, a mute's end included."""
@@ -311,10 +325,12 @@ class Watch(Table):
             for row in np.flatnonzero(self.due[: self.size] <= watermark)
         ]
 
-    def over(self, row: int, when: When, *, kind: Kind = Kind.OVER, at: int | None = None) -> Move:
-        """The condition ends, or what else is told of it: at `at`, known at `when`."""
+    def over(
+        self, row: int, when: When, *, kind: Kind = Kind.OVER, at: int | None = None, run: Run | None = None
+    ) -> Move:
+        """The condition ends, or what else is told of it: at `at`, known at `when`; `run` where it is over already."""
         return Move(
             position=when.position, at=when.at if at is None else at, rule=self.terms.rule.code,
             subject_kind=int(self.kind[row]), subject=int(self.subject[row]), kind=kind, watch=self, row=row,
-            received_at=when.at,
+            received_at=when.at, run=run,
         )  # fmt: skip

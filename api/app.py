@@ -14,17 +14,22 @@ from api.activity import Activity
 from api.admission import Admission
 from api.feed import FeedTimes, Pages
 from api.headers import SecurityHeaders
+from api.heard import Board
+from api.lastknown import LastKnown
 from api.limits import BodyLimit
 from api.lockout import Lockout
 from api.metrics import Measured
-from api.routes import ROUTERS, health, intake, rules
-from api.service import Service, utc_now
+from api.routes import ROUTERS, health, heard, intake, rules
+from api.service import PATIENCE, Service, utc_now
 from api.settings import ApiSettings
+from api.streets import Streets
 from api.tail import Tail
 from store.pool import open_pool
 
 PREFIX = "/api/v1"
-BODY_LIMITS = {f"{PREFIX}/registry/import": intake.IMPORT_LIMIT, f"{PREFIX}/rules/": rules.OVERRIDES_LIMIT}
+BODY_LIMITS = {f"{PREFIX}/registry/import": intake.IMPORT_LIMIT, f"{PREFIX}/rules/": rules.OVERRIDES_LIMIT} | {
+    "/heard": heard.LIMIT
+}
 
 
 def create_app(
@@ -35,7 +40,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
-            open_pool(settings.database_url, name="api", max_size=settings.pool_size) as pool,
+            open_pool(settings.database_url, name="api", max_size=settings.pool_size, patience=PATIENCE) as pool,
             Tail(pool, settings.database_url).running() as tail,
             Pages(pool).open() as pages,
             Admission(pool, managed=settings.broker_managed).open() as admission,
@@ -48,6 +53,9 @@ def create_app(
                 feed_times=feed_times or FeedTimes(),
                 lockout=Lockout(time.monotonic),
                 activity=Activity(),
+                board=Board(tail.nudge),
+                streets=Streets(),
+                last_known=LastKnown(),
                 admission=admission,
                 clock=clock,
                 started_at=clock(),
@@ -71,6 +79,7 @@ def create_app(
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
     app.include_router(health.router)
+    app.include_router(heard.router)
     app.include_router(openapi.router)
     app.include_router(pages.router)
     return app

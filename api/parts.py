@@ -12,6 +12,7 @@ SQL = load("api")
 
 SILENT_AFTER = 30.0  # seconds: guarantee 9
 NEEDED = ("database", "broker", "ingest")
+WATCH = "watch"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,12 +27,17 @@ class Part:
     detail: dict[str, Any]
 
 
-async def read_parts(conn: Connection, since: datetime) -> dict[str, Part]:
-    """Return the parts by name, the needed ones always there. What was said before `since` does not count."""
+async def read_parts(conn: Connection, since: datetime, *, watched: bool = False) -> dict[str, Part]:
+    """Return the parts by name, the needed ones always there. What was said before `since` does not count.
+
+    `watched`: a watch belongs to this installation, so it is needed; one that has ever spoken here is as well.
+    """
     with translated():
         rows = await (await conn.execute(SQL["parts"])).fetchall()
     parts = {row["name"]: _judged(row, since) for row in rows}
     parts.setdefault("ingest", _unheard("ingest"))
+    if watched:
+        parts.setdefault(WATCH, _unheard(WATCH))
     parts["database"] = Part(name="database", ok=True, reason=None, at=None, age=0.0, detail={})
     parts.setdefault("broker", _broker_by_ingest(parts["ingest"]))
     return parts
@@ -47,7 +53,7 @@ def database_away() -> dict[str, Part]:
 
 
 def ready(parts: dict[str, Part]) -> bool:
-    return all(parts[name].ok for name in NEEDED)
+    return all(parts[name].ok for name in NEEDED) and (WATCH not in parts or parts[WATCH].ok)
 
 
 def _judged(row: dict[str, Any], since: datetime) -> Part:

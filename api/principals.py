@@ -103,6 +103,14 @@ async def by_token(conn: Connection, token: str, now: datetime) -> Principal:
     return in_force(await _row(conn, "principal_of_token", {"hash": hashed(token)}), now)
 
 
+async def record_session(conn: Connection, secret: str, holder: Principal, token: bytes, now: datetime) -> None:
+    """Write down a session that was made of a token without the database. Raises `NotSignedIn` for the token's sake."""
+    in_force(await _row(conn, "principal_of_token", {"hash": token}), now)
+    params = {"hash": hashed(secret), "principal": holder.id, "csrf": holder.csrf, "expires_at": holder.expires_at}
+    with translated():
+        await conn.execute(SQL["insert_session"], params)
+
+
 async def by_session(conn: Connection, secret: str, now: datetime) -> Principal:
     """Return who signed in with a session's cookie. Raises `NotSignedIn`."""
     return in_force(await _row(conn, "principal_of_session", {"hash": hashed(secret)}), now)

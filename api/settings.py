@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -7,6 +7,8 @@ class ApiSettings:
 
     `broker_managed`: the broker is the embedded one, so that new credentials can be waited for.
     `proxies`: addresses of reverse proxies whose X-Forwarded-For is believed; none by default.
+    `watch_secret`: by what the watch is known; without one nobody is.
+    `watched`: a watch is known to belong to this installation, so that its absence is a fault from the start.
     """
 
     database_url: str
@@ -16,4 +18,6 @@ class ApiSettings:
     cookie_secure: bool = False
     broker_managed: bool = True
     proxies: tuple[str, ...] = ()
+    watch_secret: str | None = field(default=None, repr=False)
+    watched: bool = False
     pool_size: int = 8

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 from store.errors import StoreError, translated
 from store.notify import listen
-from store.pool import Pool
+from store.pool import Connection, Pool
 from store.queries import load
 
 SQL = load("api")
@@ -28,15 +28,22 @@ class Tail:
         self.latest = 0
         self.stopped = False
 
-    async def wait_beyond(self, log_id: int, seconds: float) -> bool:
-        """Wait until the log goes on after an id, or the tail stops; False where the time ran out before."""
+    async def wait_for(self, has_news: Callable[[], bool], seconds: float) -> bool:
+        """Wait until there is news, which is looked for when the log grows or on a nudge, or until the tail stops.
+
+        False where the time ran out before.
+        """
         try:
             async with asyncio.timeout(seconds):
-                while self.latest <= log_id and not self.stopped:
+                while not has_news() and not self.stopped:
                     await self._moved.wait()
         except TimeoutError:
             return False
         return True
+
+    def nudge(self) -> None:
+        """Wake every reader: something else than the log has news for them."""
+        self._wake()
 
     def stop(self) -> None:
         """End every reader; the process is about to go."""
@@ -61,7 +68,12 @@ class Tail:
         """Read the last id that is committed, and know it from then on. Raises `StoreError`."""
         with translated():
             async with self._pool.connection() as conn:
-                row = await (await conn.execute(SQL["last_log_id"])).fetchone()
+                return await self.end_of(conn)
+
+    async def end_of(self, conn: Connection) -> int:
+        """The same on a connection of the caller's."""
+        with translated():
+            row = await (await conn.execute(SQL["last_log_id"])).fetchone()
         log_id = 0 if row is None else int(row["log_id"])
         self._advance(log_id)
         return log_id

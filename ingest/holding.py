@@ -1,6 +1,9 @@
 """Becoming the partition's holder: the epoch raised, engine, registry and devices' states rebuilt."""
 
+import asyncio
 import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from devices.directory import Directory
@@ -13,12 +16,14 @@ from ingest.protocol import Engine
 from ingest.state import load_states
 from ingest.stretch import micros_of, moment
 from ingest.writer import LOCK_SECONDS, Writer
-from store.errors import translated
-from store.head import lock_head, raise_epoch
+from store.errors import StoreError, translated
+from store.head import Fenced, lock_head, raise_epoch
 from store.partitions import ensure_partitions
 from store.pool import Connection
 
 log = logging.getLogger(__name__)
+
+PROVE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,14 +38,43 @@ class Holding:
     writer: Writer
 
 
-async def take_over(conn: Connection, engine: Engine) -> Holding:
-    """Fence whoever held the partition, then rebuild. Raises `StoreUnavailable`, `LockTimeout`: try all of it again."""
+async def take_over(conn: Connection, engine: Engine, *, prove: Callable[[int], Awaitable[None]]) -> Holding:
+    """Fence whoever held the partition, then rebuild. Raises `StoreUnavailable`, `LockTimeout`: try all of it again.
+
+    `prove` shows, on another connection, that the holder of an epoch lives; `Fenced` ends what it raises it in.
+    """
     with translated():
-        return await _take_over(conn, engine)
+        epoch = await raise_epoch(conn, wait=LOCK_SECONDS)
+        async with _proving(lambda: prove(epoch)):
+            holding = await _rebuilt(conn, engine, epoch)
+        # Whoever was followed meanwhile must not connect to the broker.
+        await prove(epoch)
+    return holding
 
 
-async def _take_over(conn: Connection, engine: Engine) -> Holding:
-    epoch = await raise_epoch(conn, wait=LOCK_SECONDS)
+@asynccontextmanager
+async def _proving(prove: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Show all the while that we live: reading a long log commits nothing."""
+    task = asyncio.create_task(_prove_for_ever(prove), name="ingest-prove")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def _prove_for_ever(prove: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        await asyncio.sleep(PROVE_SECONDS)
+        try:
+            await prove()
+        except StoreError as error:
+            log.info("the proof that we live was not taken", extra={"error": str(error)})
+        except Fenced:
+            return  # told by the next lock of the head row
+
+
+async def _rebuilt(conn: Connection, engine: Engine, epoch: int) -> Holding:
     async with conn.transaction():
         alive_at = (await lock_head(conn, epoch=epoch, wait=LOCK_SECONDS)).alive_at
     await ensure_partitions(conn, moment(wall_micros()))

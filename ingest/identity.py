@@ -23,19 +23,24 @@ class Identity(NamedTuple):
 
 def identify(device: int, event: WireEvent, payload: bytes, *, item: int = 0, retained: bool = False) -> Identity:
     """Return the identity of one event; `device` is its number in the registry, `item` its place in a batch."""
-    parts = _parts(event)
+    parts = own_parts(event)
     if parts is not None:
-        return Identity(_key(device, event.type, parts), own=True)
-    return Identity(_key(device, event.type, ("payload", str(item), _digest(payload))), own=retained)
+        return Identity(identity_key(device, event.type, parts), own=True)
+    return Identity(identity_key(device, event.type, payload_parts(item, digest(payload))), own=retained)
 
 
 @lru_cache(maxsize=1)
-def _digest(payload: bytes) -> str:
+def digest(payload: bytes) -> str:
+    """What stands for a payload in the identity of events that have none of their own."""
     # Kept for one payload: the items of a batch share it.
     return blake2b(payload, digest_size=KEY_BYTES).hexdigest()
 
 
-def _parts(event: WireEvent) -> tuple[str, ...] | None:
+def payload_parts(item: int, digest_: str) -> tuple[str, ...]:
+    return ("payload", str(item), digest_)
+
+
+def own_parts(event: WireEvent) -> tuple[str, ...] | None:
     """Return what besides device and type makes the event one and the same, or None."""
     if event.id:
         return ("id", str(event.at) if event.at != NO_TIME else "", event.id)
@@ -52,7 +57,8 @@ def _measured(event: WireEvent) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _key(device: int, kind: str, parts: tuple[str, ...]) -> bytes:
+def identity_key(device: int, kind: str, parts: tuple[str, ...]) -> bytes:
+    """Return the key under which an identity is kept; `device` is its number in the registry."""
     # A NUL cannot occur in any part: the codec refuses it. So no two identities run into one text.
     text = "\0".join((str(device), kind, *parts))
     return blake2b(text.encode(), digest_size=KEY_BYTES).digest()

@@ -1,6 +1,6 @@
 """What ingest needs of the rule engine. `runtime/wiring.py` joins the two."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -25,8 +25,12 @@ class Engine(Protocol):
     def position(self) -> int:
         """The last position of the log that it has adopted."""
 
+    @property
+    def unkept(self) -> int:
+        """How many positions of the log the last start had to read."""
+
     async def bootstrap(self, conn: Connection) -> None:
-        """Rebuild the state from the log."""
+        """Rebuild the state from what was kept of it and the log, or from the log alone."""
 
     async def run(
         self,
@@ -51,3 +55,9 @@ class Engine(Protocol):
 
     def due(self, now: int) -> bool:
         """Whether anything is to fire up to `now` (microseconds)."""
+
+    def snapshot(self) -> Callable[[], None] | None:
+        """Copy the adopted state. What is returned keeps the copy for the next start: call it in a thread.
+
+        None where nothing can be kept now. Neither ever raises for a disk that is full or the like.
+        """

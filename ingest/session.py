@@ -32,6 +32,9 @@ CONNECT_SECONDS = 5.0
 GRANT_SECONDS = 30.0
 # Reconnects back off from the first to the second figure, with jitter.
 BACKOFF_SECONDS = (0.1, 5.0)
+# Another may hold the partition by now, under the same client id: each would end the other's connection. After
+# DOUBT_SECONDS without a proof a connection that broke is taken up more slowly, after LOST_SECONDS not before a proof.
+DOUBT_SECONDS, DOUBTFUL_PAUSE, LOST_SECONDS = 10.0, 3.0, 60.0
 BURST_PACKETS = 1_000
 REFUSED_FROM = 0x80
 
@@ -80,7 +83,10 @@ class Receiver(Protocol):
 
 
 class Session:
-    """One MQTT session. `changed` is called in the network thread."""
+    """One MQTT session. `changed` is called in the network thread.
+
+    `doubt`, called there too: for how many seconds nothing has shown that this session is still ours to have.
+    """
 
     def __init__(
         self,
@@ -91,6 +97,7 @@ class Session:
         clean: bool,
         name: str,
         changed: Callable[[Change], None],
+        doubt: Callable[[], float],
     ) -> None:
         self._address = address
         self._receiver = receiver
@@ -98,6 +105,7 @@ class Session:
         self._clean = clean
         self._name = name
         self._changed = changed
+        self._doubt = doubt
         self._receipts: deque[Sequence[Receipt]] = deque()
         self._stopping = threading.Event()
         self._wake_read, self._wake_write = socket.socketpair()
@@ -159,9 +167,14 @@ class Session:
     def _pause(self, failures: int) -> None:
         first, longest = BACKOFF_SECONDS
         delay = min(longest, first * 2 ** min(failures, 16))
+        if self._doubt() > DOUBT_SECONDS:
+            delay = max(delay, DOUBTFUL_PAUSE)
         self._stopping.wait(delay * random.uniform(0.5, 1.5))  # noqa: S311 -- jitter is no secret
-        while not self._receiver.relieved() and not self._stopping.wait(0.1):
+        while self._must_stay_away() and not self._stopping.wait(0.1):
             pass
+
+    def _must_stay_away(self) -> bool:
+        return not self._receiver.relieved() or self._doubt() > LOST_SECONDS
 
     def _connect(self) -> mqtt.Client:
         client = mqtt.Client(

@@ -2,9 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, TypeVar
-
-_Made = TypeVar("_Made")
+from typing import Any
 
 # Longer than any farewell of ours, which a second cancellation would cut short.
 ASK_AGAIN_SECONDS = 6.0
@@ -29,16 +27,6 @@ async def until_one_ends(works: dict[str, Coroutine[Any, Any, None]]) -> None:
         await _end(tasks)
     for task in done:
         task.result()
-
-
-async def stoppable(work: Coroutine[Any, Any, _Made]) -> _Made:
-    """Await work so that a cancellation ends it for certain."""
-    task = asyncio.create_task(work)
-    try:
-        await asyncio.wait([task])
-    finally:
-        await _end([task])
-    return task.result()
 
 
 async def _end(tasks: list[asyncio.Task[Any]]) -> None:

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 INGEST = "ingest"
 PUBLISHER = "publisher"
+WATCH = "watch"
 _READY = "Server is ready"
 _RELOADED = "Reloaded server configuration"
 _RELOAD_FAILED = "Failed to reload server configuration"
@@ -122,6 +123,11 @@ class Broker:
                 username=PUBLISHER,
                 password=self._data.secret(f"broker-{PUBLISHER}"),
                 publish=("shouwang.v1.>",),
+            ),
+            ServiceLogin(
+                username=WATCH,
+                password=self._data.secret(f"broker-{WATCH}"),
+                subscribe=tuple(f"shouwang.v1.*.*.{channel}" for channel in ("event", "batch")),
             ),
         ]
         write_private(self._users, users_config(services, devices), user=self._user)

@@ -42,14 +42,36 @@ class Command:
         return self.identity(self.user) | {"env": kept | dict(self.env), "cwd": self.cwd, "stdin": subprocess.DEVNULL}
 
 
+class _Watched(asyncio.subprocess.SubprocessStreamProtocol):
+    """Tells of the process's end at once: asyncio's own `wait` waits for every holder of its pipe as well.
+
+    The server processes of a killed database hold it for as long as they hang on a lock that nobody gives back.
+    """
+
+    def __init__(self, exited: asyncio.Event, *, limit: int, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(limit=limit, loop=loop)
+        self._ended = exited
+
+    def process_exited(self) -> None:
+        super().process_exited()
+        self._ended.set()
+
+
 class Child:
     """A running process of a part."""
 
     def __init__(
-        self, command: Command, process: asyncio.subprocess.Process, reader: asyncio.Task[None] | None
+        self,
+        command: Command,
+        process: asyncio.subprocess.Process,
+        transport: asyncio.SubprocessTransport,
+        exited: asyncio.Event,
+        reader: asyncio.Task[None] | None,
     ) -> None:
         self.command = command
         self._process = process
+        self._transport = transport
+        self._exited = exited
         self._reader = reader
 
     @property
@@ -60,25 +82,30 @@ class Child:
     async def start(cls, command: Command, on_line: Callable[[str], None]) -> "Child":
         """Run the command; what it writes, where piped, goes to `on_line`, which must not block."""
         out = asyncio.subprocess.PIPE if command.piped else None
-        process = await asyncio.create_subprocess_exec(
+        loop, exited = asyncio.get_running_loop(), asyncio.Event()
+        transport, protocol = await loop.subprocess_exec(
+            lambda: _Watched(exited, limit=_LONGEST_LINE, loop=loop),
             *command.argv,
             **command.options,
             stdout=out,
             stderr=asyncio.subprocess.STDOUT if out else None,
-            limit=_LONGEST_LINE,
         )
+        process = asyncio.subprocess.Process(transport, protocol, loop)
         reader = None
         if process.stdout is not None:
             reader = asyncio.create_task(_read(process.stdout, on_line), name=f"{command.name} output")
-        return cls(command, process, reader)
+        return cls(command, process, transport, exited, reader)
 
     async def wait(self) -> int:
         """Its exit code, once it has ended and all it wrote was read."""
-        code = await self._process.wait()
+        await self._exited.wait()
         if self._reader is not None:
             # A grandchild may hold the pipe open for longer than its parent lived.
             await asyncio.wait([self._reader], timeout=1)
             self._reader.cancel()
+        self._transport.close()
+        code = self._process.returncode
+        assert code is not None  # noqa: S101 -- it has exited
         return code
 
     def signal(self, number: int) -> None:
@@ -89,7 +116,7 @@ class Child:
         """Ask it to end, and end it after `patience` seconds."""
         self.signal(getattr(signal, self.command.stop))
         try:
-            await asyncio.wait_for(asyncio.shield(self._process.wait()), patience)
+            await asyncio.wait_for(self._exited.wait(), patience)
         except TimeoutError:
             self.signal(signal.SIGKILL)
         await self.wait()

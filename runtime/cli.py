@@ -2,7 +2,7 @@
 
 import typer
 
-from runtime.commands import bench, doctor, play, registry, serve, simulate, token, up
+from runtime.commands import backtest, bench, doctor, play, registry, serve, simulate, token, up
 from runtime.errors import told
 
 app = typer.Typer(
@@ -15,8 +15,10 @@ app = typer.Typer(
 app.command()(up.up)
 app.command()(serve.ingest)
 app.command()(serve.api)
+app.command()(serve.watch)
 app.command()(serve.migrate)
 app.command()(play.play)
+app.command()(backtest.backtest)
 app.command()(bench.bench)
 app.command()(doctor.doctor)
 app.command()(simulate.simulate)

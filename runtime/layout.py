@@ -28,6 +28,7 @@ class DataDir:
         self.run = path / "run"
         self.log = path / "log"
         self.metrics = self.run / "metrics"
+        self.checkpoint_file = path / "engine.checkpoint"
         self.parts_file = self.run / "parts.json"
         self.children_file = self.run / "children.json"
 

@@ -6,7 +6,7 @@ from runtime import serving
 from runtime.errors import told
 from runtime.settings import load
 
-PARTS = {"ingest": serving.ingest, "api": serving.api, "demo": serving.demo}
+PARTS = {"ingest": serving.ingest, "api": serving.api, "watch": serving.watch, "demo": serving.demo}
 
 if __name__ == "__main__":
     with told():

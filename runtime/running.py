@@ -11,12 +11,14 @@ from runtime.settings import Settings
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Running:
-    """Addresses of the running parts. `ingest_url` and `publisher_url` are MQTT's, with their credentials."""
+    """Addresses of the running parts. `ingest_url`, `publisher_url`, `watch_url` are MQTT's, with credentials."""
 
     database_url: str = field(repr=False)
     ingest_url: str = field(repr=False)
     publisher_url: str = field(repr=False)
+    watch_url: str = field(repr=False)
     http_url: str
+    local_url: str
     broker_managed: bool
 
 
@@ -59,6 +61,21 @@ def ingest_url(settings: Settings) -> str:
     if settings.mqtt_url is not None:
         return settings.mqtt_url.get_secret_value()
     return _found(settings, "--mqtt-url").ingest_url
+
+
+def watch_url(settings: Settings) -> str:
+    """Where the watch listens. Raises `StartError`."""
+    if settings.mqtt_url is not None:
+        return settings.mqtt_url.get_secret_value()
+    return _found(settings, "--mqtt-url").watch_url
+
+
+def api_urls(settings: Settings) -> tuple[str, ...]:
+    """The APIs whose desks are told, and which are watched: those named, else the one of the running parts."""
+    if settings.watch_api_urls:
+        return settings.watch_api_urls
+    running = find(settings)
+    return (settings.local_url if running is None else running.local_url,)
 
 
 def _found(settings: Settings, option: str) -> Running:

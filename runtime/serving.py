@@ -14,22 +14,18 @@ from runtime.lifeline import end_with_up
 from runtime.logs import set_up
 from runtime.running import database_url, publisher_url
 from runtime.settings import Settings
-from store.head import Fenced
 
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def ingest(settings: Settings) -> None:
-    """Ingest with the rule engine, until SIGTERM. Raises `StartError`, also when another one has taken over."""
+    """Ingest with the rule engine, or stand by for another that has it, until SIGTERM. Raises `StartError`."""
     set_up("ingest", settings.log_level)
     data = open_data_dir(settings.data)
     _count_in(data)
     from runtime.wiring import run_ingest  # noqa: PLC0415 -- the metrics library reads its folder when it is imported
 
-    try:
-        asyncio.run(_until_stopped(run_ingest(settings, data)))
-    except Fenced as error:
-        raise StartError(str(error)) from error
+    asyncio.run(_until_stopped(run_ingest(settings, data)))
 
 
 def api(settings: Settings) -> None:
@@ -45,6 +41,16 @@ def api(settings: Settings) -> None:
     except OSError as error:
         where = f"{settings.http_host}:{settings.http_port}"
         raise StartError(f"{where} cannot be listened on: {error.strerror}; see --http") from error
+
+
+def watch(settings: Settings) -> None:
+    """The watch, until SIGTERM. It outlives a killed `up`: somebody must say that the rest is gone."""
+    set_up("watch", settings.log_level)
+    data = open_data_dir(settings.data)
+    _count_in(data)
+    from runtime.wiring_watch import run_watch  # noqa: PLC0415 -- as above
+
+    asyncio.run(_until_stopped(run_watch(settings, data)))
 
 
 def demo(settings: Settings) -> None:

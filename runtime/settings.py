@@ -1,6 +1,7 @@
 """Settings: from the command line, the environment (SHOUWANG_*) and one TOML file, in this order; read once."""
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,12 +55,38 @@ class Settings(BaseSettings):
     mqtt_ca_file: Path | None = None
     # How long the embedded broker may hold an acknowledged message in memory; see README before changing it.
     sync_interval: str = Field(default="always", pattern=r"^(always|[1-9][0-9]*(ms|s|m))$")
+    # Where notices go by themselves, in apprise's spelling; they hold passwords.
+    notice_urls: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    # The APIs whose desks the watch tells; by default the one that runs here.
+    watch_api_urls: Annotated[tuple[str, ...], NoDecode] = ()
+    # By what an API knows the watch, where the two have no data directory in common.
+    watch_secret: SecretStr | None = Field(default=None, min_length=32)
     log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
 
     @field_validator("proxies", mode="before")
     @classmethod
     def _listed(cls, value: object) -> object:
         return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
+
+    @field_validator("notice_urls", "watch_api_urls", mode="before")
+    @classmethod
+    def _spaced(cls, value: object) -> object:
+        # Addresses may hold commas.
+        return tuple(value.split()) if isinstance(value, str) else value
+
+    @field_validator("notice_urls")
+    @classmethod
+    def _channels(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not all("://" in url.get_secret_value() for url in value):
+            raise ValueError("a channel is an address such as jsons://host/path or mailtos://user:password@host")
+        return value
+
+    @field_validator("watch_api_urls")
+    @classmethod
+    def _apis(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"https?://[^/\s]+", url) for url in value):
+            raise ValueError("an API is named as http://host:port or https://host, without a path")
+        return value
 
     @field_validator("database_url")
     @classmethod
@@ -78,8 +105,17 @@ class Settings(BaseSettings):
     @property
     def url(self) -> str:
         """What the API is called by, without a slash at the end."""
+        return self.base_url or self.local_url
+
+    @property
+    def local_url(self) -> str:
+        """What the API is called by on this machine, past any proxy."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.http_host, self.http_host)  # noqa: S104 -- compared
-        return self.base_url or f"http://{host}:{self.http_port}"
+        return f"http://{host}:{self.http_port}"
+
+
+def revealed(secrets: tuple[SecretStr, ...]) -> tuple[str, ...]:
+    return tuple(secret.get_secret_value() for secret in secrets)
 
 
 def load(

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from prometheus_client.multiprocess import mark_process_dead
 
 from api.metrics import REFUSED
-from runtime.broker import INGEST, PUBLISHER, Broker
+from runtime.broker import INGEST, PUBLISHER, WATCH, Broker
 from runtime.child import MARKER
 from runtime.database import Database
 from runtime.errors import StartError
@@ -33,7 +33,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 # Seconds that each part gets to end by itself; together less than the 30 that `up` may take.
-PATIENCE = {"demo": 2.0, "api": 7.0, "ingest": 6.0, "broker": 5.0, "database": 8.0}
+PATIENCE = {"demo": 1.5, "watch": 2.0, "api": 6.5, "ingest": 6.0, "broker": 5.0, "database": 8.0}
 
 
 class Stack:
@@ -56,6 +56,8 @@ class Stack:
         await self._start(OwnPart("ingest", env=self._environment))
         api = ApiPart(host=self._settings.http_host, port=self._settings.http_port, env=self._environment)
         await self._start(api)
+        # Last to come and first to go: what it would tell of a start or an end is meant.
+        await self._start(OwnPart("watch", env=self._environment))
         if demo:
             await self._start(OwnPart("demo", env=self._environment))
         return running
@@ -78,7 +80,7 @@ class Stack:
     async def _broker(self, url: str) -> Running:
         if self._settings.mqtt_url is not None:
             named = self._settings.mqtt_url.get_secret_value()
-            return self._running(url, ingest=named, publisher=named, managed=False)
+            return self._running(url, ingest=named, publisher=named, watch=named, managed=False)
         broker = Broker(
             self._data,
             host=self._settings.mqtt_host,
@@ -90,14 +92,17 @@ class Stack:
         pool = await self._exits.enter_async_context(open_pool(url, name="up", max_size=1))
         self._task(report_broker(pool, broker, keeper), "broker's state")
         self._task(admit_devices(url, broker, keeper.signal), "broker's users")
-        return self._running(url, ingest=broker.url(INGEST), publisher=broker.url(PUBLISHER), managed=True)
+        urls = {"ingest": broker.url(INGEST), "publisher": broker.url(PUBLISHER), "watch": broker.url(WATCH)}
+        return self._running(url, **urls, managed=True)
 
-    def _running(self, url: str, *, ingest: str, publisher: str, managed: bool) -> Running:
+    def _running(self, url: str, *, ingest: str, publisher: str, watch: str, managed: bool) -> Running:
         return Running(
             database_url=url,
             ingest_url=ingest,
             publisher_url=publisher,
+            watch_url=watch,
             http_url=self._settings.url,
+            local_url=self._settings.local_url,
             broker_managed=managed,
         )
 

@@ -4,6 +4,7 @@ from api.serve import serve
 from api.settings import ApiSettings
 from runtime.running import database_url, find
 from runtime.settings import Settings
+from runtime.watch_secret import known_watch_secret
 
 
 async def run_api(settings: Settings) -> None:
@@ -18,5 +19,8 @@ async def run_api(settings: Settings) -> None:
             cookie_secure=settings.cookie_secure,
             broker_managed=settings.mqtt_url is None and running is not None and running.broker_managed,
             proxies=settings.proxies,
+            watch_secret=known_watch_secret(settings),
+            # `up` always starts one; what runs apart is known by its own word.
+            watched=running is not None,
         )
     )

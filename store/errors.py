@@ -8,7 +8,11 @@ import psycopg_pool
 
 
 class StoreError(Exception):
-    """The database did not do what it was asked."""
+    """The database did not do what it was asked; `sqlstate` is its word for why, empty where it said nothing."""
+
+    def __init__(self, message: str, *, sqlstate: str = "") -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
 
 
 class StoreUnavailable(StoreError):
@@ -17,10 +21,6 @@ class StoreUnavailable(StoreError):
 
 class DataRefused(StoreError):
     """The database refuses these data; the same call will fail again."""
-
-    def __init__(self, message: str, *, sqlstate: str = "") -> None:
-        super().__init__(message)
-        self.sqlstate = sqlstate
 
 
 class Conflict(DataRefused):
@@ -53,8 +53,8 @@ def _meaning(error: psycopg.Error) -> StoreError:
     if state.startswith(_DATA_CLASSES) or isinstance(error, psycopg.DataError):
         return DataRefused(kind, sqlstate=state)
     if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
-        return StoreUnavailable(kind)
-    return StoreError(f"{kind} ({state or 'no state'})")
+        return StoreUnavailable(kind, sqlstate=state)
+    return StoreError(f"{kind} ({state or 'no state'})", sqlstate=state)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """One embedded PostgreSQL a test process, and a database of its own for each test, cloned from a migrated template."""
 
 import os
+import random
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -18,6 +19,9 @@ TEMPLATE = "shouwang_template"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="a skipped test is a failure")
+    parser.addoption("--fault-seed", type=int, help="where the dice of the tests that break things start")
+    parser.addoption("--away", type=float, default=600.0, help="how many seconds a part is away in the long run")
+    parser.addoption("--kills", type=int, default=100, help="how many kills the long run makes")
     parser.addoption("--pictures", metavar="DIR", type=Path, help="keep what the browser tests look at, as PNG files")
 
 
@@ -91,6 +95,15 @@ async def pool(database_url: str) -> AsyncIterator[Pool]:
     """A pool on this test's database."""
     async with open_pool(database_url, name="test") as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def dice(request: pytest.FixtureRequest) -> random.Random:
+    """Where and when things break. Shown with a failure: `--fault-seed N` gives the same again."""
+    given = request.config.getoption("--fault-seed")
+    seed = secrets.randbits(32) if given is None else int(given)
+    print(f"dice: --fault-seed {seed}")  # noqa: T201 -- shown with a failure
+    return random.Random(seed)  # noqa: S311 -- a choice of tests is no secret
 
 
 @pytest.fixture(scope="session")

@@ -21,13 +21,14 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 MINUTE = 60_000_000
 DOOR, SOS, CAMERA, SECOND_DOOR = 1, 2, 3, 4
 
+# Its resident is away: where the silence of people is tested, he comes home.
 HOME: dict[str, Any] = {
     "site": [{"id": 1, "code": "h1", "kind": "home", "street": "s", "timezone": "Asia/Shanghai"}],
     "place": [
         {"id": 1, "site": 1, "code": "door-1", "kind": "door", "role": "entrance"},
         {"id": 2, "site": 1, "code": "door-2", "kind": "door", "role": "exit"},
     ],
-    "resident": [{"id": 1, "site": 1, "code": "r1", "flags": []}],
+    "resident": [{"id": 1, "site": 1, "code": "r1", "flags": [], "presence": "away"}],
     "device": [
         {"id": DOOR, "site": 1, "code": "mag-1", "kind": "door_sensor", "place": 1, "resident": None},
         {"id": SOS, "site": 1, "code": "sos-1", "kind": "sos_button", "place": None, "resident": 1},

@@ -27,6 +27,10 @@ from store.pool import Connection, Pool, open_pool
 PATIENCE = 30.0
 
 
+async def unproved(epoch: int) -> None:
+    """For a holder whom nobody watches."""
+
+
 @dataclass
 class Ran:
     """One adopted run of the engine."""
@@ -46,6 +50,7 @@ class RecordingEngine:
 
     def __init__(self) -> None:
         self.position = 0
+        self.unkept = 0
         self.adopted: list[Ran] = []
         self.dropped = 0
         self.choked = 0
@@ -99,6 +104,9 @@ class RecordingEngine:
 
     def due(self, now: int) -> bool:  # noqa: ARG002 -- the protocol's
         return self.is_due
+
+    def snapshot(self) -> None:
+        """It keeps nothing."""
 
     @property
     def control(self) -> list[InputEntry]:

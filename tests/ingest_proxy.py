@@ -13,17 +13,25 @@ _COMMIT = b"COMMIT"
 
 
 class CommitProxy:
-    """Passes bytes on until `arm`; then the next COMMIT is lost, or only its answer is."""
+    """Passes bytes on until `arm`; then the next COMMIT is lost, or only its answer is.
+
+    While `refusing`, which a break begins where that was asked for, nobody gets through.
+    """
 
     def __init__(self, target: str) -> None:
         self._target = target
         self._armed: Break | None = None
+        self._refuses_then = False
+        self.refusing = False
         self.broken = 0
 
-    def arm(self, how: Break) -> None:
-        self._armed = how
+    def arm(self, how: Break, *, then_refuse: bool = False) -> None:
+        self._armed, self._refuses_then = how, then_refuse
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.refusing:
+            writer.close()
+            return
         there, back = await asyncio.open_unix_connection(self._target)
         answers = asyncio.create_task(_pass_on(there, writer))
         try:
@@ -42,6 +50,7 @@ class CommitProxy:
         self, data: bytes, there: asyncio.StreamReader, back: asyncio.StreamWriter, answers: asyncio.Task[None]
     ) -> None:
         how, self._armed = self._armed, None
+        self.refusing = self._refuses_then
         self.broken += 1
         answers.cancel()
         with suppress(asyncio.CancelledError):

@@ -23,6 +23,7 @@ Entry = dict[str, Any]
 
 START = micros(at("21:30"))
 FIRE_EXIT, GARDEN, GATEWAY, GUARD, BED, LEAK, LOOSE_LEAK, SMOKE, SECOND_SMOKE = range(11, 20)
+MOTION, METER, MATTRESS, GATE, WRIST = range(31, 36)
 HOURS = ["06:00-12:00", "11:00-22:00"]
 # A home, and an institution whose garden door has hours and whose fire exit is sealed.
 WORLD: dict[str, Any] = {
@@ -32,8 +33,9 @@ WORLD: dict[str, Any] = {
         {"id": 3, "site": 2, "code": "fire", "kind": "door", "role": "fire_exit", "sealed": True},
         {"id": 4, "site": 2, "code": "garden", "kind": "door", "role": "exit", "open_hours": HOURS},
         {"id": 5, "site": 1, "code": "bath", "kind": "room", "role": "bathroom"},
+        {"id": 6, "site": 1, "code": "bed-1", "kind": "bed"},
     ],
-    "resident": [*HOME["resident"], {"id": 2, "site": 2, "code": "r2", "flags": []}],
+    "resident": [*HOME["resident"], {"id": 2, "site": 2, "code": "r2", "flags": [], "presence": "away"}],
     "device": [
         *HOME["device"],
         {"id": FIRE_EXIT, "site": 2, "code": "mag-fire", "kind": "door_sensor", "place": 3},
@@ -45,8 +47,17 @@ WORLD: dict[str, Any] = {
         {"id": LOOSE_LEAK, "site": 1, "code": "leak-2", "kind": "leak", "place": None},
         {"id": SMOKE, "site": 1, "code": "smoke-1", "kind": "smoke", "place": None},
         {"id": SECOND_SMOKE, "site": 1, "code": "smoke-2", "kind": "smoke", "place": 5},
+        {"id": MOTION, "site": 1, "code": "pir", "kind": "motion", "place": 5, "gateway": GATE},
+        {"id": METER, "site": 1, "code": "meter", "kind": "water_meter", "heartbeat": 5 * MINUTE},
+        {"id": MATTRESS, "site": 1, "code": "mat-2", "kind": "bed_sensor", "place": 6, "gateway": GATE},
+        {"id": GATE, "site": 1, "code": "gw-h", "kind": "gateway", "heartbeat": MINUTE},
+        {"id": WRIST, "site": 1, "code": "wrist", "kind": "motion", "resident": 3},
     ],
 }  # fmt: skip
+HERE = {"presence": "home"}
+R1, R2 = ({**r, **HERE} for r in WORLD["resident"])
+R3 = {"id": 3, "site": 1, "code": "r3", "flags": [], "bed": 6, **HERE}
+PEOPLE = {**WORLD, "resident": [R1, R2, R3]}  # of the same home two, one with a bed of his own
 ALL = {"scope": "*", "id": 0}
 OVERRIDES: tuple[tuple[str, list[dict[str, Any]]], ...] = (
     ("D-03", []),
@@ -68,13 +79,28 @@ OVERRIDES: tuple[tuple[str, list[dict[str, Any]]], ...] = (
     ("H-05", [{"scope": "device:c1/gw", "id": GATEWAY, "set": {"severity": "P4"}}]),
     ("I-03", [{**ALL, "enabled": False}]),
     ("I-03", []),
+    ("A-01", []),
+    ("A-01", [{**ALL, "set": {"after": "20min", "steps.1.after": "45min", "steps.2.after": "1h"}}]),
+    ("A-01", [{**ALL, "set": {"after": "7min", "steps": [{"after": "11min", "severity": "P1"}]}}]),
+    ("A-01", [{"scope": "resident:r3", "id": 3, "set": {"after": "30min", "severity": "P3"}}]),
+    ("A-01", [{"scope": "site:h1", "id": 1, "enabled": False}, {"scope": "resident:r1", "id": 1, "enabled": True}]),
 )
 DEVICES = {d["id"]: d for d in WORLD["device"]}
 # Removed where they are there, else registered.
-COMING_AND_GOING = (DOOR, SECOND_DOOR, CAMERA, FIRE_EXIT, GARDEN, LEAK, LOOSE_LEAK, SMOKE, BED, GUARD)
+COMING_AND_GOING = (
+    DOOR, SECOND_DOOR, CAMERA, FIRE_EXIT, GARDEN, LEAK, LOOSE_LEAK, SMOKE, BED, GUARD, MOTION, GATE, WRIST,
+)  # fmt: skip
 CHANGES: tuple[dict[str, Any], ...] = (
-    {"resident": [{**WORLD["resident"][1], "flags": ["dementia"]}]},
-    {"resident": [{**WORLD["resident"][1], "flags": ["fall_risk"]}]},
+    {"resident": [{**R2, "flags": ["dementia"]}]},
+    {"resident": [{**R2, "flags": ["fall_risk"]}]},
+    {"resident": [{**R1, "presence": "away"}]},
+    {"resident": [R1]},
+    {"resident": [R1, R3]},
+    {"resident": [{**R3, "presence": "hospital"}]},
+    {"resident": [{**R3, "bed": None}]},
+    {"resident": [{**R1, "bed": 6}]},
+    {"device": [{**DEVICES[MATTRESS], "gateway": None}]},
+    {"device": [DEVICES[MATTRESS]]},
     {"place": [{**WORLD["place"][3], "open_hours": None}]},
     {"place": [{**WORLD["place"][3], "open_hours": []}]},
     {"place": [WORLD["place"][3]]},
@@ -85,7 +111,7 @@ CHANGES: tuple[dict[str, Any], ...] = (
     {"device": [{**DEVICES[BED], "power": "battery"}]},
     {"device": [{**DEVICES[LEAK], "place": None}]},
 )
-SILENT = (CAMERA, GATEWAY, GUARD, BED, LEAK)
+SILENT = (CAMERA, GATEWAY, GUARD, BED, LEAK, GATE, GATE, MOTION, METER, DOOR)
 EVENTS = (
     (DOOR, "door.opened"), (DOOR, "door.closed"), (SECOND_DOOR, "door.opened"), (SECOND_DOOR, "door.closed"),
     (SOS, "sos.pressed"), (CAMERA, "camera.offline"), (CAMERA, "camera.online"), (CAMERA, "camera.disabled"),
@@ -94,6 +120,8 @@ EVENTS = (
     (LEAK, "leak.cleared"), (LOOSE_LEAK, "leak.detected"), (LOOSE_LEAK, "leak.cleared"), (SMOKE, "smoke.detected"),
     (SMOKE, "smoke.cleared"), (SECOND_SMOKE, "smoke.detected"), (SECOND_SMOKE, "smoke.cleared"),
     (SECOND_SMOKE, "gas.detected"), (SECOND_SMOKE, "gas.cleared"), (GATEWAY, "tamper.detected"),
+    (MOTION, "motion.detected"), (MOTION, "motion.detected"), (BED, "bed.left"), (METER, "water.metered"),
+    (METER, "water.metered"), (MATTRESS, "bed.entered"), (WRIST, "motion.detected"),
     (GATEWAY, "tamper.cleared"), (DOOR, "tamper.detected"), (DOOR, "tamper.cleared"),
 )  # fmt: skip
 
@@ -139,7 +167,7 @@ def written(plan: Plan) -> Log:
     for position, (rule, _) in enumerate(load_catalogue().items(), 1):
         entries.append({"kind": "rules", "position": position, "at": START, "body": rules_entry(rule)})
     entries.append(
-        {"kind": "registry", "position": len(entries) + 1, "at": START, "body": {"upsert": WORLD, "remove": {}}}
+        {"kind": "registry", "position": len(entries) + 1, "at": START, "body": {"upsert": PEOPLE, "remove": {}}}
     )
     for first in entries:
         reference.feed(first)
@@ -159,7 +187,9 @@ def control(kind: str, choice: int, now: int, reference: Reference) -> Entry | N
         found = reference.open_alerts()
         if not found:
             return None
-        s = found[choice % len(found)]
+        if choice % 2:  # what others explain, where there is any: of that a claim makes a difference
+            found = [s for s in found if s.rule == "D-03"] or found
+        s = found[choice // 2 % len(found)]
         body = {"alert": s.alert, "rule": s.rule, "subject_kind": s.kind, "subject": s.id}
         body |= {"severity": s.severity} if kind == "closing" else {"held": choice % 3 > 0}
     elif kind == "rules":
@@ -171,7 +201,7 @@ def control(kind: str, choice: int, now: int, reference: Reference) -> Entry | N
         state = ["suspect", "offline", "heard"][choice % 3]
         body = {"device": SILENT[choice % len(SILENT)], "state": state, "since": now - 3 * MINUTE}
     elif kind == "stall":
-        body = {"from": now - 30 * MINUTE, "to": now}
+        body = {"from": now - (10 + choice % 50) * MINUTE, "to": now}
     return {"kind": kind, "at": now, "body": body}
 
 
@@ -192,6 +222,8 @@ def an_event(choice: int, now: int, lag: int, sort: str) -> Entry:
         "kind": "event", "device": device, "type": what, "received": now, "timed": timed,
         "effective": now - lag if timed else now, "stateless": sort == "stateless",
     }  # fmt: skip
+    if what == "water.metered":
+        entry["value"] = float(choice % 5)
     if sort == "counted":
         entry |= {"boot": f"b{choice % 7 // 4}", "seq": choice % 50}
     return entry
@@ -203,7 +235,7 @@ def row(entry: Entry) -> Entry:
     return {
         "position": entry["position"], "received_at": entry["received"], "effective_at": entry["effective"],
         "at": entry["effective"] if entry["timed"] else NO_TIME, "device": entry["device"],
-        "type": EVENT_TYPES[entry["type"]], "seq": entry.get("seq", NO_SEQ),
+        "type": EVENT_TYPES[entry["type"]], "value": entry.get("value", np.nan), "seq": entry.get("seq", NO_SEQ),
         "boot": int(entry["boot"][1:]) + 1 if "boot" in entry else NO_BOOT, "flags": flags,
     }  # fmt: skip
 

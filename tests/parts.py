@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import bcrypt
+import psutil
+import psycopg
 import pytest
 
 from runtime.broker import Broker
@@ -58,6 +60,24 @@ def start_database(folder: Path) -> Iterator[str]:
             process.send_signal(signal.SIGINT)
             process.wait(30)
             database.close()
+
+
+@contextmanager
+def paused_database(server_url: str) -> Iterator[None]:
+    """No process of this server runs, as on a machine that hangs: connections stand and nothing answers."""
+    with psycopg.connect(server_url) as conn:
+        server = psutil.Process(conn.info.backend_pid).parent()
+        assert server is not None
+        processes = [server, *server.children(recursive=True)]
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 def free_port() -> int:

@@ -20,6 +20,7 @@ from simulators.record import lines_of
 from simulators.recording import Line
 from simulators.scenario import Scenario
 from store.pool import Connection
+from tests.ingest_parts import unproved
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,10 +36,10 @@ async def watched(conn: Connection, scenario: Scenario, *, seed: int = 1, step: 
     """Register the scenario's world, let all of it be said, and look at the alerts; the clock goes by `step`."""
     await import_registry(conn, scenario.world.registry(), file="scenario", by="test", now=scenario.begins)
     engine = LiveEngine()
-    await take_over(conn, engine)
+    await take_over(conn, engine, prove=unproved)
     for rule, overrides in scenario.overrides.items():
         await put_overrides(conn, rule, list(overrides), by="test", now=scenario.begins)
-    holding = await take_over(conn, engine)
+    holding = await take_over(conn, engine, prove=unproved)
     stored = quarantined = 0
     for now, lines in _steps(lines_of(scenario, seed=seed), scenario, step):
         written = await _take_in(conn, holding, lines, micros_of(now))

@@ -8,13 +8,12 @@ Other kinds carry at and body as the input log does. Times are microseconds. `fo
 from datetime import time
 from typing import Any
 
-from tests.reference_alerts import Alerts
+from tests.reference_inactive import Inactive
 from tests.reference_parts import (
     FAMILIES,
     MUTE,
     NOTHING,
     STATES,
-    UNITS,
     WIDTH,
     Step,
     Subject,
@@ -24,13 +23,12 @@ from tests.reference_parts import (
 )
 
 
-class Reference(Alerts):
+class Reference(Inactive):
     """Feed it the log in order."""
 
     def __init__(self) -> None:
         super().__init__()
         self.overrides: dict[str, list[dict[str, Any]]] = {}
-        self.ever: dict[int, dict[str, Any]] = {}  # devices, the removed ones too
         self.counters: dict[int, tuple[str, int, int]] = {}  # device -> boot, seq, time
 
     def feed(self, entry: dict[str, Any]) -> None:
@@ -43,10 +41,13 @@ class Reference(Alerts):
         late = self._late(e)
         if device is None:
             return
+        ending = self._signs(e, device, late)
+        if not e["stateless"]:
+            ending += self._state(e, device, late)
+        self._finish(ending, e)
         for code in self._rules_of("event"):
             self._tells(code, e, device, late)
         if not e["stateless"]:
-            self._state(e, device, late)
             camera = self.subjects.get(("H-04", "device", e["device"]))
             if e["type"].startswith("camera.") and not late and camera and camera.present:
                 self._camera(camera, e)
@@ -104,9 +105,9 @@ class Reference(Alerts):
                 self._tell("cleared", s, when)
             s.active = False
 
-    def _state(self, e: dict[str, Any], device: dict[str, Any], late: bool) -> None:
-        """A state begins or ends, for every rule that watches it."""
-        ending = []
+    def _state(self, e: dict[str, Any], device: dict[str, Any], late: bool) -> list[Subject]:
+        """A state begins or ends, for every rule that watches it; returns whose ends with something to tell."""
+        ending: list[Subject] = []
         for code in self._rules_of("held"):
             begins, ends, _ = STATES[self.rules[code]["state"]]
             s = self._spoken_for(code, e, device) if e["type"] in {begins, ends} else None
@@ -119,7 +120,7 @@ class Reference(Alerts):
                 ending.append(s)
             else:
                 self._shut(s, e)
-        self._finish(ending, e)
+        return ending
 
     def _spoken_for(self, code: str, e: dict[str, Any], device: dict[str, Any]) -> Subject | None:
         rule = self.rules[code]
@@ -171,6 +172,9 @@ class Reference(Alerts):
 
     def _shut(self, s: Subject, e: dict[str, Any]) -> None:
         end = e["effective"]
+        if s.kind == "resident":
+            s.since, s.origin = end, e["position"]
+            return
         s.reports = [r for r in s.reports if r[0] > end and r[2]]
         s.reports.append((end, e["position"], False))
         self._begin(s)
@@ -202,6 +206,7 @@ class Reference(Alerts):
 
     # ------------------------------------------------------------ control
     def _device(self, e: dict[str, Any]) -> None:
+        self._works(e)
         for code in self._rules_of("silent"):
             s = self.subjects.get((code, "device", e["body"]["device"]))
             if s is None or not s.present:
@@ -214,20 +219,15 @@ class Reference(Alerts):
 
     def _stall(self, e: dict[str, Any]) -> None:
         start, end = e["body"]["from"], e["body"]["to"]
+        self._paused(start, end)
         for s in self.subjects.values():
-            silent = self.rules[s.rule]["primitive"] == "silent"
+            silent = self.rules[s.rule]["primitive"] == "silent" and s.kind == "device"
             if not silent or s.suspected is None or s.reported is not None or s.fired != NOTHING:
                 continue
             due = self._next(s)
             if due is not None and due > start:
                 for step in s.steps:
                     step.floor = max(step.floor or 0, end + self._grace(self.ever[s.id]))
-
-    @staticmethod
-    def _grace(device: dict[str, Any]) -> int:
-        if device.get("heartbeat"):
-            return 3 * int(device["heartbeat"])
-        return 0 if device["kind"] in {"camera", "gateway", "guard"} else 9 * UNITS["min"]
 
     def _acted(self, e: dict[str, Any]) -> Subject | None:
         body = e["body"]
@@ -267,6 +267,7 @@ class Reference(Alerts):
         self._staff(e, [body["rule"]])
 
     def _registry(self, e: dict[str, Any]) -> None:
+        self._down_no_more(e["body"].get("remove", {}).get("device", []))
         for kind, known in self.registry.items():
             for document in e["body"].get("upsert", {}).get(kind, []):
                 known[document["id"]] = document
@@ -291,15 +292,19 @@ class Reference(Alerts):
             kind, number = key[1:]
             document = self.registry[kind][number]
             s = self._subject(*key, {"place": None, "site": number, **document})
+            if kind == "resident" and (s.since is None or not s.present):
+                s.since, s.origin = e["at"], None
             s.present = True
+            s.site = document.get("site", number)
             s.place = {"place": number, "device": document.get("place") or 0}.get(kind, 0)
             self._fit(s, e["at"])
+        self._look_around(e["at"])
 
     def _unwatch(self, s: Subject, when: When) -> None:
         if s.present:
             self._over(s, when)
             s.present, s.since, s.reports = False, None, []
-            s.suspected = s.reported = s.told = None
+            s.suspected = s.reported = s.told = s.blind = None
             s.off = False
 
     def _watched(self, rules: list[str]) -> list[tuple[str, str, int]]:
@@ -321,6 +326,8 @@ class Reference(Alerts):
         site = document.get("site", number)
         if "sites" in rule and self.registry["site"][site]["kind"] not in rule["sites"]:
             return False
+        if kind == "resident":
+            return document.get("presence", "home") in rule["presence"]
         if rule["primitive"] == "silent":
             return document["kind"] in rule["kinds"]
         return rule["state"] == "tampered" or self._has_sensor(rule, kind, number, document)
@@ -354,11 +361,16 @@ class Reference(Alerts):
         for case in rule.get("when", []):
             if self._is_case(case, s):
                 values |= case["set"]
+        further: list[dict[str, Any]] = rule.get("steps", [])
         for override in self.overrides[s.rule]:
             layer = override["scope"].partition(":")[0]
             mine = {"*": 0, "site": s.site, "place": s.place, s.kind: s.id}.get(layer)
             if mine is not None and mine == override["id"]:
-                values |= override.get("set", {})
+                given = dict(override.get("set", {}))
+                if "steps" in given:
+                    further = given.pop("steps")
+                    values = {k: v for k, v in values.items() if not k.startswith("steps.")}
+                values |= given
                 enabled = override.get("enabled", enabled)
         steps = [Step(duration(values.get("after", "0s")), int(values["severity"][1]))]
         if "night.between" in values:
@@ -368,7 +380,17 @@ class Reference(Alerts):
             steps.append(Step(*night, between=steps[0].between))
         if "off_hours" in rule:
             steps.append(self._off_hours(s, values))
-        return steps, enabled
+        return steps + self._further(rule, further, values), enabled
+
+    @staticmethod
+    def _further(rule: dict[str, Any], given: list[dict[str, Any]], values: dict[str, Any]) -> list[Step]:
+        """The steps after the first; there is room for three, of which some may not be there."""
+        steps: list[Step] = []
+        for n in range(1, 4) if "steps" in rule else ():
+            told = given[n - 1] if n <= len(given) else {"after": "0s", "severity": f"P{NOTHING}"}
+            after = duration(values.get(f"steps.{n}.after", told["after"]))
+            steps.append(Step(after, int(values.get(f"steps.{n}.severity", told["severity"])[1])))
+        return steps
 
     def _off_hours(self, s: Subject, values: dict[str, Any]) -> Step:
         step = Step(duration(values["off_hours.after"]), int(values["off_hours.severity"][1]))

@@ -14,6 +14,7 @@ class Alerts:
         self.registry: dict[str, dict[int, dict[str, Any]]] = {k: {} for k in ("site", "place", "resident", "device")}
         self.subjects: dict[tuple[str, str, int], Subject] = {}
         self.alerts = 0
+        self.ever: dict[int, dict[str, Any]] = {}  # devices, the removed ones too
 
     def open_alerts(self) -> list[Subject]:
         return sorted((s for s in self.subjects.values() if s.alert), key=lambda s: s.alert)
@@ -23,7 +24,7 @@ class Alerts:
 
     def _next(self, s: Subject) -> int | None:
         """The next deadline of the condition that holds."""
-        if s.since is None or not s.present or not s.enabled:
+        if s.since is None or not s.present or not s.enabled or s.blind is not None:
             return None
         due = [step.due(s.since, self._zone(s)) for step in s.steps if step.severity < s.fired]
         return min([*due, *([s.mute_due] if s.mute_due is not None else [])], default=None)

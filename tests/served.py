@@ -70,13 +70,17 @@ async def _answers(running: Served) -> None:
 
 @dataclass(kw_only=True)
 class FeedReader:
-    """Reads the feed over bare sockets. `seen` are the ids of whole events, `comments` all comments."""
+    """Reads the feed over bare sockets. `seen` are the ids of whole events, `comments` all comments.
+
+    `told` is every event in order: its kind and its document.
+    """
 
     port: int
     headers: dict[str, str]
     after: int | None = None
     seen: list[int] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
+    told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     comments: list[str] = field(default_factory=list)
     opened: asyncio.Event = field(default_factory=asyncio.Event)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
@@ -113,9 +117,13 @@ class FeedReader:
         self.comments += [value.strip() for name, value in fields if name == ""]
         self.opened.set()
         told = {name: value.removeprefix(" ") for name, value in fields if name}
-        if told.get("event") != "alert":
+        if "event" not in told:
             return 0
         document = json.loads(told["data"])
+        self.told.append((told["event"], document))
+        if told["event"] != "alert":
+            assert "id" not in told, "where the reader stands in the log may not move"
+            return 0
         assert document["log_id"] == int(told["id"])
         self.after = document["log_id"]
         self.seen.append(document["log_id"])

@@ -194,7 +194,8 @@ class HeldWatch(Watch):
         rows = batch.row[over]
         due = np.where(stored[over], self.due[rows], NEVER)
         least = self.after[rows, : len(self.terms.rule.steps)].min(axis=1, initial=NEVER)
-        long = ~stored[over] & (batch.at[over] - since[over] >= least)
+        # By receipt, not by its end: until that was known a watermark may have come.
+        long = ~stored[over] & (batch.events["received_at"][over] - since[over] >= least)
         due[long] = self.first_due(rows[long], since[over][long])
         moves: list[Move] = []
         for i in np.flatnonzero((due <= batch.at[over]) | (stored[over] & (self.fired[rows] != NO_SEVERITY))):

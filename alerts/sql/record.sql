@@ -9,6 +9,13 @@ SELECT a.id, a.rule, a.rule_version, a.severity, a.severity_since, a.condition, 
   LEFT JOIN principal p ON p.id = a.claimed_by
  WHERE a.id = ANY(%(ids)s)
 
+-- name: acted_after
+-- The last of what people did with these alerts, as the engine is told of it, after a position of the log.
+SELECT (body ->> 'alert')::bigint AS alert, max(position) AS position
+  FROM input_log
+ WHERE position > %(position)s AND kind IN ('claim', 'closing') AND (body ->> 'alert')::bigint = ANY(%(ids)s)
+ GROUP BY 1
+
 -- name: record_standing
 -- What changed of alerts that were there before. It goes first: what closes makes room for what is raised anew.
 UPDATE alert a

@@ -19,3 +19,15 @@ SELECT id, rule, site, subject_kind, subject, severity, condition = 'active' AS 
 -- name: newest_alert
 -- The last number that was given.
 SELECT id FROM alert ORDER BY id DESC LIMIT 1
+
+-- name: database_id
+-- What no other database has.
+SELECT database_id FROM head WHERE partition = 'main'
+
+-- name: checkpoint_fits
+-- What a checkpoint must agree with: the head, the moment of the entry at its position, the chain at its log id.
+SELECT h.database_id, h.epoch, h.position,
+       coalesce((SELECT e.received_at FROM event e WHERE e.position = %(position)s),
+                (SELECT i.at FROM input_log i WHERE i.position = %(position)s)) AS at,
+       (SELECT l.chain FROM alert_log l WHERE l.log_id = %(log_id)s) AS chain
+  FROM head h WHERE h.partition = 'main'

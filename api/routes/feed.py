@@ -5,14 +5,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 
-from api.auth import check, identify, proof_of
+from api.auth import check, recognise
 from api.feed import FeedResponse, Reader
+from api.heard import Strips
 from api.inputs import BIGGEST
 from api.openapi import problem
 from api.principals import Principal
 from api.problems import Problem
 from api.rights import Right
 from api.service import HeldService, Service
+from store.errors import StoreUnavailable
 
 router = APIRouter(tags=["alerts"])
 
@@ -27,9 +29,7 @@ _FirstId = Annotated[
 
 async def _allowed(service: Service, request: Request) -> Principal:
     """Return who reads, right now; on a connection that is given back before the feed begins."""
-    proof = proof_of(request)
-    async with service.connection() as conn:
-        principal = await identify(conn, proof, service)
+    principal = await recognise(request, service)
     check(principal, Right.SEE_ALERTS)
     return principal
 
@@ -39,12 +39,29 @@ async def _reader(
 ) -> Reader:
     rights = partial(_allowed, service, request)
     principal = await rights()
-    end = await service.tail.end()
     asked = _number(last_id) if last_id else last_event_id
+    after = await _start(service, asked)
+    return Reader(
+        tail=service.tail,
+        pages=service.pages,
+        after=after,
+        scope=principal.scope,
+        rights=rights,
+        strips=Strips(service.board),
+        sees=service.streets.sees,
+    )
+
+
+async def _start(service: Service, asked: int | None) -> int:
+    """Return after which id a feed begins. While the database is away, what it asks for is believed."""
+    try:
+        async with service.glance() as conn:
+            end = await service.tail.end_of(conn)
+    except StoreUnavailable:
+        return service.tail.latest if asked is None else asked
     if asked is not None and asked > end:
         raise Problem(409, "ahead-of-log", "The log does not reach that id: read the list of alerts again.")
-    after = end if asked is None else asked
-    return Reader(tail=service.tail, pages=service.pages, after=after, scope=principal.scope, rights=rights)
+    return end if asked is None else asked
 
 
 @router.get(

@@ -25,9 +25,9 @@ def part_state(part: Part) -> PartState:
 async def current_parts(service: Service) -> dict[str, Part]:
     """Return the parts, also while the database is away."""
     try:
-        async with asyncio.timeout(DATABASE_WAIT), service.connection() as conn:
-            return await read_parts(conn, service.started_at)
-    except (StoreError, TimeoutError):
+        async with service.glance() as conn:
+            return await read_parts(conn, service.started_at, watched=service.settings.watched)
+    except StoreError:
         return database_away()
 
 

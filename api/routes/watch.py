@@ -20,7 +20,7 @@ async def watch(
     _caller: Annotated[Principal, Depends(having(Right.SEE_WATCH))], service: HeldService, conn: Lent
 ) -> Watch:
     """Say how each part does, when the last event came, and how many came each minute."""
-    parts = await read_parts(conn, service.started_at)
+    parts = await read_parts(conn, service.started_at, watched=service.settings.watched)
     trace = await service.activity.look(conn, service.clock())
     return Watch(
         ready=ready(parts),

@@ -28,8 +28,9 @@ UPDATE signin_link l SET used_at = %(now)s
 RETURNING p.id, p.name, p.role, p.scope, p.expires_at, p.revoked_at
 
 -- name: insert_session
--- A browser's session.
+-- A browser's session; one that is there stays as it is.
 INSERT INTO session (hash, principal, csrf, expires_at) VALUES (%(hash)s, %(principal)s, %(csrf)s, %(expires_at)s)
+ON CONFLICT (hash) DO NOTHING
 
 -- name: end_session
 -- Sign out.

@@ -9,7 +9,8 @@ const OPENING = 2000; // ms: what a server says at once
 
 /**
  * Events: `open`, `lost`, `frame` (detail: the frame's document), `signedout`, `ahead` (the log does not reach so far:
- * it is another one, and all must be read again).
+ * it is another one, and all must be read again), `heard` and `recorded` (detail: their documents), which have no
+ * place in the log.
  * `heardAt` is when the last byte came, in the browser's ms; `wasOpen` whether it ever was.
  */
 export class Feed extends EventTarget {
@@ -22,6 +23,7 @@ export class Feed extends EventTarget {
   #flowed = false; // this connection has said more than its opening words
   #hollow = false; // the last one had not: a new opening proves nothing either
 
+  /** `after`: the id from which on changes are wanted; null while nobody could say it. */
   constructor(url, after) {
     super();
     this.#url = url;
@@ -34,6 +36,14 @@ export class Feed extends EventTarget {
   /** The id of the last change that was read. */
   get lastId() {
     return this.#lastId;
+  }
+
+  /** Learn where the list of alerts ends that is shown now; changes are read from there. */
+  resumeAfter(id) {
+    this.#lastId = id;
+    this.#tries = 0;
+    this.#controller?.abort();
+    this.#wake?.();
   }
 
   start() {
@@ -68,7 +78,7 @@ export class Feed extends EventTarget {
     try {
       const response = await fetch(this.#url, {
         cache: "no-store",
-        headers: { accept: "text/event-stream", "last-event-id": String(this.#lastId) },
+        headers: { accept: "text/event-stream", ...(this.#lastId === null ? {} : { "last-event-id": String(this.#lastId) }) },
         signal: this.#controller.signal,
       });
       clearTimeout(timer);
@@ -106,9 +116,10 @@ export class Feed extends EventTarget {
   }
 
   #take({ id, event, data }) {
+    if (event === "heard" || event === "recorded") this.dispatchEvent(new CustomEvent(event, { detail: JSON.parse(data) }));
     if (event !== "alert") return;
     const logId = Number(id);
-    if (logId <= this.#lastId) return; // seen already
+    if (this.#lastId !== null && logId <= this.#lastId) return; // seen already
     this.#flowed = true;
     this.#heard();
     this.#lastId = logId;

@@ -8,6 +8,7 @@ import { Board } from "./board.js";
 import { clock, now, setZone, zoneLabel } from "./clock.js";
 import { byId } from "./dom.js";
 import { Feed } from "./feed.js";
+import { Heard, spokenOf } from "./heard.js";
 import { helped } from "./keys.js";
 import { tickAll } from "./left.js";
 import { Names } from "./names.js";
@@ -40,6 +41,7 @@ export class Desk extends EventTarget {
     this.board = new Board();
     this.names = new Names();
     this.watch = new Watch();
+    this.heard = new Heard();
     this.sound = new Sound();
   }
 
@@ -52,13 +54,24 @@ export class Desk extends EventTarget {
     }
     this.board.addEventListener("change", ({ detail }) => this.#changed(detail));
     this.names.addEventListener("learnt", () => this.changed());
+    this.heard.addEventListener("change", ({ detail }) => this.#heardChanged(detail.news));
     setInterval(() => this.#tick(), 1000);
     const looking = this.#retrying(() => this.watch.start());
     await this.#retrying(async () => this.#signedIn(await me()));
-    const asOf = await this.#retrying(() => this.board.load());
+    await this.#read();
     await looking;
-    this.#follow(asOf);
     this.changed();
+  }
+
+  /** Read the list, then follow its changes. While it cannot be read, what the watch hears is followed all the same. */
+  async #read() {
+    try {
+      this.#follow(await this.board.load());
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.#follow(null);
+      this.#feed.resumeAfter(await this.#retrying(() => this.board.load()));
+    }
   }
 
   /** Until the first answers have come, ask again: an empty page must not pass for a quiet night. */
@@ -85,6 +98,7 @@ export class Desk extends EventTarget {
     feed.addEventListener("signedout", leave);
     feed.addEventListener("ahead", () => location.reload());
     this.watch.follow(feed);
+    this.heard.follow(feed);
     feed.start();
     this.#feed = feed;
   }
@@ -102,7 +116,14 @@ export class Desk extends EventTarget {
   }
 
   #ring() {
-    this.sound.keepRinging(this.board.open.some((alert) => alert.severity === "P1" && alert.handling === "new"));
+    const unclaimed = this.board.open.some((alert) => alert.severity === "P1" && alert.handling === "new");
+    this.sound.keepRinging(unclaimed || this.heard.isRinging);
+  }
+
+  #heardChanged(news) {
+    this.#ring();
+    if (news !== null) this.#announce(spokenOf(news, this.names));
+    this.changed();
   }
 
   #announce(words) {
@@ -122,6 +143,7 @@ export class Desk extends EventTarget {
   #draw() {
     this.#drawing = null;
     if (this.#pressing) return;
+    this.heard.draw(this.names);
     this.sections = sorted(this.board, this.me);
     shout(this.shouting, this, this.bar);
     const count = waiting(this.board).length;

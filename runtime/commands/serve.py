@@ -1,4 +1,4 @@
-"""One part each, for separate processes: `ingest`, `api`, and `migrate`."""
+"""One part each, for separate processes: `ingest`, `api`, `watch`, and `migrate`."""
 
 import asyncio
 
@@ -28,6 +28,13 @@ def api(
 ) -> None:
     """Run the API and the pages alone."""
     serving.api(options.settings(data=data, http=http, config=config, database_url=database_url, mqtt_url=mqtt_url))
+
+
+def watch(
+    *, data: Data = None, config: Config = None, database_url: DatabaseUrl = None, mqtt_url: MqttUrl = None
+) -> None:
+    """Run the watch alone: it hears emergencies whatever is down, and tells when a part stands still."""
+    serving.watch(options.settings(data=data, config=config, database_url=database_url, mqtt_url=mqtt_url))
 
 
 def migrate(

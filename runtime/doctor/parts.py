@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import psutil
 
-from api.parts import NEEDED, SILENT_AFTER, read_parts
+from api.parts import NEEDED, SILENT_AFTER, WATCH, read_parts
 from ingest.address import BrokerAddress
 from runtime.doctor.patient import Patient
 from runtime.doctor.report import Checked
@@ -52,8 +52,14 @@ def _processes(patient: Patient, checked: Checked) -> set[str]:
         checked.find("up_gone", parts=", ".join(sorted(alive)), data=patient.data.path)
     elif holder is None:
         checked.find("nothing_runs", data=patient.data.path)
-        return {"database", "broker", "ingest", "api"}
-    expected = {"ingest": True, "api": True, "broker": patient.broker_managed, "database": patient.database_managed}
+        return {"database", "broker", "ingest", "api", "watch"}
+    expected = {
+        "ingest": True,
+        "api": True,
+        "watch": True,
+        "broker": patient.broker_managed,
+        "database": patient.database_managed,
+    }
     down = {name for name, wanted in expected.items() if wanted and name not in alive}
     for name in sorted(down):
         log = patient.data.log / f"{name}.log" if name in ("database", "broker") else "the log of `up`"
@@ -95,7 +101,7 @@ async def _said(patient: Patient, checked: Checked, down: set[str]) -> None:
     assert patient.conn is not None  # noqa: S101 -- the caller has asked for the schema
     said = await read_parts(patient.conn, _LONG_AGO)
     checked.facts["said"] = {name: {"ok": p.ok, "age_seconds": _rounded(p.age)} for name, p in sorted(said.items())}
-    for name in sorted(set(NEEDED) - {"broker"} - down):
+    for name in sorted({*NEEDED, *({WATCH} & said.keys())} - {"broker"} - down):
         if not said[name].ok:
             checked.find("part_not_ready", part=name, reason=said[name].reason)
     checked.facts["silent_after_seconds"] = SILENT_AFTER

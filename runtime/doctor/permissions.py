@@ -71,7 +71,7 @@ def _rules(data: DataDir, owners: Owners) -> Iterator[tuple[Path, int, int | Non
     for folder in (data.secrets, data.log):
         for file in _inside(folder):
             yield file, _PRIVATE, owners.data
-    for file in (data.parts_file, data.children_file):
+    for file in (data.parts_file, data.children_file, data.checkpoint_file):
         yield file, _PRIVATE, owners.data
     for folder in (data.database, data.run / "database"):
         yield folder, _PRIVATE, owners.database

@@ -23,6 +23,7 @@ from store.pool import Pool, open_pool
 from tests.browser.proxy import Proxy
 from tests.ingest_parts import publishing, say
 from tests.parts import Login, RunningBroker
+from tests.watch_parts import SECRET
 
 REGISTRY = """
 [[site]]
@@ -195,7 +196,7 @@ async def running_stack(database_url: str, broker: RunningBroker) -> AsyncIterat
         async with pool.connection() as conn:
             await import_registry(conn, REGISTRY, file="registry.toml", by="test", now=datetime.now(UTC))
         logins = {login.username: login for login in await broker.add(*DEVICES)}
-        settings = ApiSettings(database_url=database_url, broker_managed=False)
+        settings = ApiSettings(database_url=database_url, broker_managed=False, watch_secret=SECRET)
         app = create_app(settings)
         proxy = Proxy(await ends.enter_async_context(_served(app, settings)))
         await ends.enter_async_context(proxy.running())

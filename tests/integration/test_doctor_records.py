@@ -305,7 +305,9 @@ async def test_an_api_that_is_not_ready(home: Home, database_url: str, broker: R
             database_url=as_url(database_url),
             ingest_url=mqtt_url,
             publisher_url=mqtt_url,
+            watch_url=mqtt_url,
             http_url=f"http://127.0.0.1:{port}",
+            local_url=f"http://127.0.0.1:{port}",
             broker_managed=False,
         )
         checked = Checked(name="parts")

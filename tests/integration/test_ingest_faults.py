@@ -5,10 +5,9 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
 from psycopg import sql
@@ -31,7 +30,7 @@ from tests.ingest_parts import (
 )
 from tests.ingest_process import REACHED
 from tests.ingest_proxy import Break, commit_proxy
-from tests.parts import RunningBroker, broker, start_database
+from tests.parts import RunningBroker, broker, paused_database, start_database
 
 __all__ = ["broker"]
 
@@ -111,7 +110,7 @@ async def test_database_away(broker: RunningBroker, server_url: str, database_ur
             for n in range(500):
                 await say(client, "h1/d1", payload={"type": "door.opened", "id": f"e{n}"})
             await until(lambda: len(ingest.service._events._tracker) == 500)
-            assert not ingest.service._database_ok
+            assert not ingest.service._link.ok
         async with open_pool(database_url, name="test-after") as pool:
             await until(lambda: count(pool, "event", at_least=500))
             await settled(ingest)
@@ -127,25 +126,6 @@ def own_server(tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-@contextmanager
-def _paused(server_url: str) -> Iterator[None]:
-    """No process of this server runs, as on a machine that hangs: connections stand and nothing answers."""
-    with psycopg.connect(server_url) as conn:
-        backend = psutil.Process(conn.info.backend_pid)
-        server = backend.parent()
-        assert server is not None
-        processes = [server, *server.children(recursive=True)]
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.suspend()
-    try:
-        yield
-    finally:
-        for process in processes:
-            with suppress(psutil.NoSuchProcess):
-                process.resume()
-
-
 async def test_database_hangs_and_comes_back(broker: RunningBroker, own_server: str) -> None:
     """Redelivered every two seconds meanwhile, also under new packet ids when it is over: committed once."""
     async with open_pool(own_server, name="test") as pool:
@@ -154,7 +134,7 @@ async def test_database_hangs_and_comes_back(broker: RunningBroker, own_server: 
             await ingest.caught_up()
             receiver = ingest.service._events
             async with publishing(broker.url("publisher")) as client:
-                with _paused(own_server):
+                with paused_database(own_server):
                     for n in range(200):
                         await say(client, "h1/sos-1", payload={"type": "sos.pressed", "id": f"p{n}"})
                     await until(lambda: len(receiver._tracker) == 200)
@@ -189,31 +169,6 @@ async def test_too_much_held_ends_the_connection_and_not_the_session(
             assert await count(pool, "event") == 600
 
 
-async def test_broker_restarts_with_packet_ids_renumbered(
-    broker: RunningBroker, server_url: str, database_url: str
-) -> None:
-    """What was in flight when the broker died is committed later; its acknowledgement must not hit another message."""
-    async with open_pool(database_url, name="test-before") as pool:
-        await register(pool, "h1/d1")
-    async with running_ingest(settings(broker.url("ingest"), database_url)) as ingest:
-        await ingest.caught_up()
-        async with _no_database(server_url, database_url):
-            for turn in range(3):
-                async with publishing(broker.url("publisher")) as client:
-                    for n in range(50):
-                        await say(client, "h1/d1", payload={"type": "door.opened", "id": f"{turn}-{n}"})
-                await until(lambda turn=turn: len(ingest.service._events._tracker) >= 50 * (turn + 1))
-                generation = ingest.service._events._tracker.generation
-                await broker.kill()
-                await broker.start()
-                await until(lambda old=generation: ingest.service._events._tracker.generation > old)
-                await ingest.session()
-        async with open_pool(database_url, name="test-after") as pool:
-            await until(lambda: count(pool, "event", at_least=150))
-            await settled(ingest)
-            assert await count(pool, "event") == 150
-
-
 @pytest.mark.parametrize("how", ["before commit", "after commit"])
 async def test_commit_without_an_answer(broker: RunningBroker, database_url: str, pool: Pool, how: Break) -> None:
     """The outcome is looked up in the head row: adopted if it is there, written again if not; once either way."""
@@ -244,23 +199,9 @@ async def test_fenced_ingest_stops(broker: RunningBroker, database_url: str, poo
         async with pool.connection() as conn:
             await raise_epoch(conn)
         await ingest.fence()
-        session = ingest.service._session
+        session = ingest.service._sessions.events
         assert isinstance(session, Session)
         assert not session._thread.is_alive()
-
-
-async def test_next_ingest_fences_the_one_before(broker: RunningBroker, database_url: str, pool: Pool) -> None:
-    """A second ingest takes the partition at its start; events go on being stored once each."""
-    await register(pool, "h1/d1")
-    made = settings(broker.url("ingest"), database_url)
-    async with running_ingest(made) as old:
-        await old.caught_up()
-        async with running_ingest(made) as new, publishing(broker.url("publisher")) as client:
-            await old.fence()
-            await new.session()
-            await say(client, "h1/d1", payload=PRESS)
-            await until(lambda: count(pool, "event"))
-            await settled(new)
 
 
 async def test_stop_acknowledges_what_it_committed(broker: RunningBroker, database_url: str, pool: Pool) -> None:

@@ -1,7 +1,7 @@
 """Inhibited alerts in service: rows that are not shown on their own, and what brings them back."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
 import pytest
@@ -11,7 +11,7 @@ from alerts.journal import verify_chain
 from alerts.live import LiveEngine
 from alerts.read import feed_rows, get_alert
 from alerts.schedule import micros
-from alerts.transitions import Actor
+from alerts.transitions import Actor, Decision
 from alerts.versions import put_overrides
 from devices.scope import Scope
 from store.head import read_input
@@ -80,6 +80,22 @@ async def test_it_surfaces_when_its_parent_is_closed(home: Home, caplog: pytest.
         ("surfaced", "D-03", "new"),
     ]  # fmt: skip
     assert await verify_chain(home.conn) == []
+    await restarted(home, caplog)
+
+
+@pytest.mark.parametrize(("act", "handling"), [(life.claim, "claimed"), (life.close, "closed")])
+async def test_what_was_done_while_the_engine_was_behind_stands(
+    home: Home, caplog: pytest.LogCaptureFixture, act: Callable[..., Awaitable[Decision]], handling: str
+) -> None:
+    """Somebody closes a D-06, somebody acts on the D-03 it explained, and only then the engine learns of both."""
+    await open_for_long(home)
+    actor, told = await person(home), {"outcome": "accidental"} if act is life.close else {}
+    await life.close(home.conn, alert=1, actor=actor, now=NOW + timedelta(minutes=21), outcome="accidental")
+    assert (await act(home.conn, alert=2, actor=actor, now=NOW + timedelta(minutes=22), **told)).allowed
+    await home.run()
+    detail = await get_alert(home.conn, Scope.DISTRICT, 2)
+    assert detail is not None
+    assert (detail["handling"], detail["log"][-1]["change"]) == (handling, handling)
     await restarted(home, caplog)
 
 

@@ -9,7 +9,10 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+import alerts.notices.metrics  # noqa: F401 -- what the watch counts is on the page as well
+import ingest.lookout.metrics
 import ingest.metrics  # noqa: F401 -- what ingest counts is on the page as well
+import runtime.watch_metrics  # noqa: F401 -- what the watch counts is on the page as well
 from api.app import create_app
 from api.settings import ApiSettings
 from tests.api_parts import BASE, Api, homes_of, running_api

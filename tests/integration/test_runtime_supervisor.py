@@ -23,6 +23,12 @@ from tests.parts import data_dir
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); signal.pause()"
 SLEEPER = "import signal; print('up', flush=True); signal.pause()"
 
+PARENT = f"""
+import subprocess, sys, time
+print(subprocess.Popen([sys.executable, "-c", {SLEEPER!r}]).pid, flush=True)
+time.sleep(600)
+"""
+
 
 class StandIn:
     """A part that is ready when it says "up"."""
@@ -73,6 +79,24 @@ async def test_what_dies_is_started_again() -> None:
         await keeper.ready.wait()
         assert second not in (None, first)
         assert keeper.came_up == 2
+
+
+async def test_what_leaves_a_child_behind_is_started_again() -> None:
+    """The end of a process is its own: whoever inherited its output, as a database's servers do, may hang on."""
+    part = StandIn(PARENT)
+    async with kept(part) as (keeper, pids):
+        await keeper.start()
+        first = await asyncio.wait_for(pids.get(), 10)
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        try:
+            while (second := await asyncio.wait_for(pids.get(), 10)) in {None, first}:
+                pass
+            assert second != first
+        finally:
+            for line in part.lines:
+                if line.isdigit():
+                    os.kill(int(line), signal.SIGKILL)
 
 
 async def test_what_never_comes_up_is_told_with_its_last_words() -> None:

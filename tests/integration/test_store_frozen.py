@@ -11,6 +11,7 @@ from ingest.holding import take_over
 from store.errors import LockTimeout, StoreUnavailable
 from store.head import lock_head, raise_epoch
 from store.pool import Connection, Pool, connect
+from tests.ingest_parts import unproved
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -24,7 +25,7 @@ async def test_a_frozen_holder_is_ended_by_the_server(database_url: str) -> None
         await frozen.execute("BEGIN")
         await lock_head(frozen)
         async with asyncio.timeout(8):
-            holding = await take_over(following, LiveEngine())
+            holding = await take_over(following, LiveEngine(), prove=unproved)
         assert holding.epoch == 1
         with pytest.raises(StoreUnavailable):
             await lock_head(frozen)
@@ -53,4 +54,4 @@ async def test_lost_connections_have_the_stores_name(database_url: str) -> None:
     with pytest.raises(StoreUnavailable):
         await put_overrides(conn, "S-01", [], by="test", now=NOW)
     with pytest.raises(StoreUnavailable):
-        await take_over(conn, LiveEngine())
+        await take_over(conn, LiveEngine(), prove=unproved)

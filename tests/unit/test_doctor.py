@@ -239,7 +239,7 @@ async def test_up_is_gone(data: DataDir, left: int) -> None:
     checked = Checked(name="parts")
     await parts(patient(data=data), checked)
     assert checked.facts["processes"] == {"up": None, "ingest": left}
-    assert codes(checked) == ["up_gone", "part_down"]
+    assert codes(checked) == ["up_gone", "part_down", "part_down"]
     assert checked.findings[0].says.startswith("`shouwang up` is gone, but ingest still run")
 
 

@@ -1,28 +1,8 @@
 """Alert behaviour as timelines on the log's own clock."""
 
-import pytest
-
 from alerts.findings import Change
 from devices.columns import FLAG_STATELESS, NO_TIME
 from tests.engine_parts import CAMERA, DOOR, HOME, MINUTE, SECOND_DOOR, SOS, at, rules_entry, started, told
-
-
-@pytest.mark.parametrize(
-    ("opened", "ticks", "wanted"),
-    [
-        ("22:40", ["22:49", "22:50", "23:30"], ["raised P3 22:50", "severity P2 23:00"]),
-        ("22:57", ["23:01", "23:30"], ["raised P2 23:02"]),
-        ("05:54", ["05:58", "05:59", "07:00"], ["raised P2 05:59"]),
-        ("05:57", ["06:06", "06:30"], ["raised P3 06:07"]),
-    ],
-)
-def test_the_severity_of_an_open_door(opened: str, ticks: list[str], wanted: list[str]) -> None:
-    """The design's four doors: the threshold in force decides, and severity never falls."""
-    line = started()
-    line.push(DOOR, "door.opened", at(opened))
-    for tick in ticks:
-        line.tick(at(tick))
-    assert told(line.findings) == wanted
 
 
 def test_one_late_watermark_fires_in_due_order() -> None:
@@ -115,27 +95,6 @@ def test_what_was_closed_while_active_is_muted_for_twelve_hours() -> None:
     assert again.origin is not None
     assert (told([again]), again.alert) == (["raised P2 11:10"], 2)
     assert again.origin.cause == f"due:{again.at}"
-
-
-def test_a_higher_step_goes_through_a_mute() -> None:
-    """A P3 that was closed while active rises anew as P2 when the night begins."""
-    line = started()
-    line.push(DOOR, "door.opened", at("22:40"))
-    line.tick(at("22:50"))
-    line.enter("closing", at("22:55"), closing(1))
-    found = line.tick(at("23:30"))
-    assert (told(found), found[0].alert) == (["raised P2 23:00"], 2)
-
-
-def test_a_mute_ends_with_what_it_muted() -> None:
-    """Closed and opened again, the door raises as if nothing had been."""
-    line = started()
-    line.push(DOOR, "door.opened", at("23:00"))
-    line.tick(at("23:05"))
-    line.enter("closing", at("23:10"), closing(1))
-    line.push(DOOR, "door.closed", at("23:20"))
-    line.push(DOOR, "door.opened", at("23:30"))
-    assert told(line.tick(at("23:35"))) == ["raised P2 23:35"]
 
 
 def test_presses() -> None:

@@ -111,5 +111,5 @@ def test_the_address_that_links_are_made_of(given: dict[str, object], url: str) 
 def test_no_field_is_a_secret_with_a_default() -> None:
     """Whatever holds a secret must be given."""
     secret = [name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)]
-    assert secret == ["database_url", "mqtt_url"]
-    assert all(Settings.model_fields[name].default is None for name in secret)
+    assert secret == ["database_url", "mqtt_url", "notice_urls", "watch_secret"]
+    assert not any(Settings.model_fields[name].default for name in secret)

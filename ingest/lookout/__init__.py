@@ -1,0 +1,1 @@
+"""Heard whatever is down: emergencies read off the broker by a session that needs neither ingest nor database."""
