@@ -8,7 +8,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,8 +17,6 @@ from runtime.bench.world import World
 from runtime.errors import StartError
 from runtime.settings import PREFIX
 
-COMMAND = "runtime.commands.backtest"
-ABSENT = "this program has no command `backtest` yet"
 LINE_MICROS = 20_000
 LIMIT_SECONDS = 1800.0
 _TAIL = 1000
@@ -39,11 +36,6 @@ class Backtest(NamedTuple):
     events: int
     devices: int
     seconds: float
-
-
-def available() -> bool:
-    """Whether this program has the command."""
-    return find_spec(COMMAND) is not None
 
 
 async def command_rate(world: World, count: int) -> Backtest:
@@ -71,7 +63,10 @@ def _run(recording: Path, registry: Path, output: Path) -> float:
 
 
 def write_files(speech: Speech, recording: Path, registry: Path) -> None:
-    """A recording of a speech, its messages 20 ms apart, and the registry that it belongs to."""
+    """A recording of a speech, its messages 20 ms apart, and the registry that it belongs to.
+
+    It holds no heartbeats, so no device is registered to send any: none falls silent.
+    """
     with registry.open("w", encoding="utf-8") as file:
         file.writelines(registry_rows(speech.world))
     begin = datetime.now(UTC).replace(microsecond=0) - timedelta(microseconds=LINE_MICROS * speech.count)
@@ -98,7 +93,7 @@ def registry_rows(world: World) -> Iterator[str]:
                 if "site" in told:
                     told["site"] = sites[row["site"]]
                 if table == "device":
-                    told |= _standing(row, places, residents)
+                    told |= _standing(row, places, residents) | {"heartbeat": "0s"}
                 yield f"[[{table}]]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in told.items())
 
 
@@ -108,15 +103,11 @@ def _standing(row: dict[str, Any], places: dict[int, str], residents: dict[int, 
     return {"resident": residents[row["resident"]]} if row["resident"] is not None else {}
 
 
-def command_line(done: Backtest | None) -> Line:
-    """The table's line; None: there is no such command."""
-    name, parts = "backtest, command", "`shouwang backtest` as a process of its own"
-    if done is None:
-        return Line(name=name, figure="not measured", measured="events from a recording", parts=parts, note=ABSENT)
+def command_line(done: Backtest) -> Line:
     return Line(
-        name=name,
+        name="backtest, command",
         figure=f"{number(done.per_s)} events/s a core",
         measured=f"{done.events:,} events of {done.devices:,} devices from a recording; CPU time, start included",
-        parts=parts,
+        parts="`shouwang backtest` as a process of its own",
         note=f"{done.seconds:.1f} s of CPU time",
     )

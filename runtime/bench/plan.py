@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from runtime.bench.command import available, command_line, command_rate
+from runtime.bench.command import command_line, command_rate
 from runtime.bench.engine import (
     bytes_line,
     bytes_per_device,
@@ -110,13 +110,10 @@ class Bench:
         subject = watched(world)
         columns = columns_rate(subject, self._sizes.columns)
         report.lines.append(columns_line(columns, self._sizes.columns, subject))
-        done = None
-        if available():
-            self._told("backtest as a command")
-            done = await command_rate(world, self._sizes.recording)
+        self._told("backtest as a command")
+        done = await command_rate(world, self._sizes.recording)
         report.lines.append(command_line(done))
-        command = None if done is None else round(done.per_s)
-        report.backtest_events_per_s = {"columns": round(columns), "command": command}
+        report.backtest_events_per_s = {"columns": round(columns), "command": round(done.per_s)}
 
     async def _on_parts(self) -> None:
         sizes, world = self._sizes, World(self._sizes.devices)

@@ -32,7 +32,7 @@ class Report:
     ingest_per_s: float | None = None
     press_to_feed_ms: dict[str, Any] | None = None
     tick_ms: dict[str, float] | None = None
-    backtest_events_per_s: dict[str, float | None] | None = None
+    backtest_events_per_s: dict[str, float] | None = None
     bytes_per_device: float | None = None
     start_s: float | None = None
     lines: list[Line] = field(default_factory=list)

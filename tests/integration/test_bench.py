@@ -88,6 +88,7 @@ def test_quick_measures_everything_on_real_parts() -> None:
     assert all(0 < found["p50"] <= found["p99"] for found in told["press_to_feed_ms"].values())
     assert told["tick_ms"].keys() == {str(devices) for devices in QUICK.ticks}
     assert told["backtest_events_per_s"].keys() == {"columns", "command"}
+    assert all(rate > 0 for rate in told["backtest_events_per_s"].values())
     assert told["bytes_per_device"] > 0
     assert told["start_s"] > 0
     assert told["parts"]["sync_interval"] == "1s"
