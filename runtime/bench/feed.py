@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from runtime.errors import StartError
 
 CONNECT_SECONDS = 30.0
+_CHANGE = b"event: alert"
 
 
 class _Alert(msgspec.Struct):
@@ -28,20 +30,35 @@ class _Change(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Change)
 
 
+class Answer(Protocol):
+    """What a feed is read from."""
+
+    def readline(self) -> bytes: ...
+
+
 class Feed:
     """`arrived` holds, by site, when the raise of its emergency call came over the feed (`time.perf_counter`)."""
 
-    def __init__(self, response: http.client.HTTPResponse) -> None:
+    def __init__(self, response: Answer) -> None:
         self._response = response
         self.arrived: dict[str, float] = {}
 
     def read(self) -> None:
         """Take in lines until the connection ends; what ends it is for whoever waits for an arrival to tell."""
+        told = b""
+        while line := self._line():
+            now = time.perf_counter()
+            if line.startswith(b"event:"):
+                told = line
+            # Other events, such as of emergencies that are not recorded yet, are of another form.
+            elif line.startswith(b"data:") and told.strip() == _CHANGE:
+                self._take(line, now)
+
+    def _line(self) -> bytes:
+        # A connection that is closed under a reader ends with one of many errors.
         with suppress(OSError, http.client.HTTPException, ValueError, AttributeError):
-            while line := self._response.readline():
-                now = time.perf_counter()
-                if line.startswith(b"data:"):
-                    self._take(line, now)
+            return self._response.readline()
+        return b""
 
     def _take(self, line: bytes, now: float) -> None:
         change = _decoder.decode(line.removeprefix(b"data:"))

@@ -15,6 +15,7 @@ from devices.registry_file import read_registry
 from devices.types import EVENT_TYPES
 from runtime.bench.command import registry_rows, write_files
 from runtime.bench.engine import bytes_per_device, columns_rate, tick, watched
+from runtime.bench.feed import Feed
 from runtime.bench.ingest import Lost, judge
 from runtime.bench.mqtt import connect_packet, publish_packet
 from runtime.bench.report import Report, number, parts_of
@@ -143,3 +144,28 @@ def test_every_kind_says_types_of_the_contract() -> None:
     """No message that is measured raises an emergency."""
     assert all(name in EVENT_TYPES for kind in KINDS for name in kind.says)
     assert not topic_matches_sub("shouwang/v1/+/+/heartbeat", WORLD.topic(0))
+
+
+class Lines:
+    """An answer of the API that is over after its lines."""
+
+    def __init__(self, *lines: bytes) -> None:
+        self._lines = list(lines)
+
+    def readline(self) -> bytes:
+        return self._lines.pop(0) if self._lines else b""
+
+
+def test_the_feed_s_other_events_are_passed_over() -> None:
+    """An event of another form neither counts nor ends the reading; only a raised S-01 is an arrival."""
+    data = b'data: {"change":"%b","alert":{"site":"%b","rule":"%b"}}\n'
+    feed = Feed(
+        Lines(
+            b": a comment\n", b"event: unrecorded\n", b'data: {"items":[]}\n', b"\n",
+            b"event: alert\n", data % (b"cleared", b"b-1", b"S-01"), b"\n",
+            b"event: alert\n", data % (b"raised", b"b-2", b"D-06"), b"\n",
+            b"event: alert\n", data % (b"raised", b"b-3", b"S-01"), b"\n",
+        )
+    )  # fmt: skip
+    feed.read()
+    assert feed.arrived.keys() == {"b-3"}
