@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,11 +19,14 @@ from alerts.replay import replay
 from alerts.schedule import micros, moment
 from alerts.versions import ensure_versions
 from store.errors import StoreError
-from store.head import Head, InputEntry
+from store.head import Head, InputEntry, lock_head
 from store.notify import notify
 from store.pool import Connection
 
 log = logging.getLogger(__name__)
+
+# For how long a start waits for the head row; acts of people hold it for milliseconds.
+HEAD_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +67,6 @@ class LiveEngine:
         trusted, self._trusted = self._trusted, False
         try:
             self._engine = await self._rebuilt(conn, trusted=trusted)
-            await reconcile(conn, self._engine)
         except StoreError:
             self._trusted = trusted
             raise
@@ -74,18 +76,28 @@ class LiveEngine:
         if self._path is not None and not trusted:
             throw_away(self._path, "the last start with it failed")
         elif self._path is not None and (engine := await restored(conn, self._path)) is not None:
-            await self._read_on(conn, engine)
-            if await agrees(conn, engine):
+            if await self._read_to_the_end(conn, engine, agrees):
                 return engine
             throw_away(self._path, "with the log after it, it gives other alerts than the database holds")
         engine = Engine()
-        await self._read_on(conn, engine)
+        await self._read_to_the_end(conn, engine, reconcile)
         return engine
+
+    async def _read_to_the_end(
+        self, conn: Connection, engine: Engine, compare: Callable[[Connection, Engine], Awaitable[bool]]
+    ) -> bool:
+        """Read the log; then, while nobody can act, what came meanwhile, and compare with the database's alerts."""
+        since = engine.position
+        await self._read_on(conn, engine)
+        async with conn.transaction():
+            await lock_head(conn, wait=HEAD_SECONDS)
+            await replay(conn, engine)
+            self.unkept = engine.position - since
+            return await compare(conn, engine)
 
     async def _read_on(self, conn: Connection, engine: Engine) -> None:
         since, began = engine.position, time.monotonic()
         read = await replay(conn, engine)
-        self.unkept = engine.position - since
         seconds = round(time.monotonic() - began, 3)
         extra = {"checkpoint": since, "position": engine.position, "seconds": seconds, **read._asdict()}
         log.info("the state is rebuilt", extra=extra)

@@ -33,6 +33,7 @@ START = datetime(2099, 3, 2, 13, 30, tzinfo=UTC)
 FATES = ("kept", "kept", "kept", "broken before", "broken after", "restarted", "restarted in doubt", "taken over")
 _PLACES = {place["id"]: place["code"] for place in WORLD["place"]}
 _SITES = {site["id"]: site["code"] for site in WORLD["site"]}
+_RESIDENTS = {resident["id"]: resident["code"] for resident in WORLD["resident"]}
 
 
 def registry() -> str:
@@ -50,7 +51,9 @@ def _row(kind: str, row: dict[str, Any]) -> dict[str, Any]:
         told["site"] = _SITES[row["site"]]
     if kind == "device":
         told |= {"place": _PLACES[row["place"]]} if row.get("place") else {}
-        told |= {"resident": WORLD["resident"][row["resident"] - 1]["code"]} if row.get("resident") else {}
+        # Some are of a resident who is not in this world.
+        resident = _RESIDENTS.get(told.pop("resident", 0))
+        told |= {"resident": resident} if resident else {}
         told |= {"heartbeat": f"{row['heartbeat'] // 1_000_000}s"} if "heartbeat" in row else {}
     return told
 

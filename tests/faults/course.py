@@ -93,6 +93,5 @@ def _say_backlog(stack: Stack, opened: datetime) -> None:
     for site in BACKLOG:
         say(site, "door.opened", 0)
     say("in-time", "door.closed", 4)
-    say("told-last", "door.opened", 59)
     say("told-last", "door.closed", 4)
     session.close()

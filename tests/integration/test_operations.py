@@ -109,7 +109,7 @@ def test_metrics_of_every_process(stack: Stack) -> None:
     until("ingest is caught up", lambda: stack.metric("shouwang_ingest_caught_up") == 1)
     until("the watch goes on", lambda: stack.metric("shouwang_ingest_watched_until_timestamp_seconds") > 1e9)
     assert stack.metric("shouwang_ingest_connected") == 1
-    assert stack.metric("shouwang_part_up") == 3
+    assert stack.metric("shouwang_part_up") == 4
 
 
 def test_logs_tell_of_the_program_and_not_of_people(stack: Stack) -> None:

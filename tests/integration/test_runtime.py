@@ -277,5 +277,5 @@ async def test_external_parts(database_url: str, broker: RunningBroker) -> None:
     url = f"postgresql:///?{urlencode(conninfo_to_dict(database_url))}"
     with stack("--database-url", url, "--mqtt-url", broker.url("ingest")) as up:
         await asyncio.to_thread(up.up)
-        assert sorted(up.pids()) == ["api", "ingest"]
+        assert sorted(up.pids()) == ["api", "ingest", "watch"]
         assert await asyncio.to_thread(up.down) == 0
