@@ -2,7 +2,7 @@
 
 import typer
 
-from runtime.commands import backtest, doctor, play, registry, serve, simulate, token, up
+from runtime.commands import backtest, bench, doctor, play, registry, serve, simulate, token, up
 from runtime.errors import told
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app.command()(serve.watch)
 app.command()(serve.migrate)
 app.command()(play.play)
 app.command()(backtest.backtest)
+app.command()(bench.bench)
 app.command()(doctor.doctor)
 app.command()(simulate.simulate)
 app.add_typer(token.app, name="token")
