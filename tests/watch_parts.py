@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -9,7 +10,6 @@ from datetime import timedelta
 from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -58,7 +58,7 @@ async def elsewhere() -> AsyncIterator[Elsewhere]:
             """Say nothing."""
 
     hook = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
-    thread = Thread(target=hook.serve_forever, daemon=True)
+    thread = threading.Thread(target=hook.serve_forever, daemon=True)
     thread.start()
     port = free_port()
     mail = Controller(found, hostname="127.0.0.1", port=port)
@@ -70,10 +70,18 @@ async def elsewhere() -> AsyncIterator[Elsewhere]:
         )
         yield found
     finally:
+        _nobody_speaks()
         mail.stop()
         hook.shutdown()
         hook.server_close()
         thread.join()
+
+
+def _nobody_speaks() -> None:
+    """Wait for messages under way: what a mailbox leaves open when it stops is a warning in some later test."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("notices-"):
+            thread.join(15)
 
 
 @asynccontextmanager

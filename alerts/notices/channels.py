@@ -7,6 +7,7 @@ import threading
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 from alerts.notices import metrics
@@ -45,7 +46,7 @@ class Channel:
         self._name = name
         self._sender = sender
         self._retry = retry
-        self._held: queue.Queue[_Held] = queue.Queue(MOST_HELD)
+        self._held: queue.Queue[_Held | None] = queue.Queue(MOST_HELD)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"notices-{name}", daemon=True)
         self._thread.start()
@@ -68,12 +69,13 @@ class Channel:
         log.error("a notice was given up: too many wait", extra={"channel": self._name})
 
     def close(self) -> None:
-        """Try nothing again. A sending under way is not waited for."""
+        """Try nothing again. A sending under way is not waited for; the thread ends after it."""
         self._closing.set()
+        with suppress(queue.Full):
+            self._held.put_nowait(None)
 
     def _run(self) -> None:
-        while not self._closing.is_set():
-            held = self._held.get()
+        while (held := self._held.get()) is not None and not self._closing.is_set():
             attempt = 0
             while not self._closing.is_set() and not self._try(held, attempt):
                 attempt += 1

@@ -2,8 +2,10 @@
 
 import json
 import os
+import random
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -15,6 +17,14 @@ from tests.stack import Stack
 from tests.waiting import until
 
 BACK_WITHIN = 90.0  # seconds: the pause before a restart doubles up to ten of them, and a recovery takes its time
+
+LASTS = (0.5, 6.0)  # seconds that a pause or a full disk takes
+# What befalls a part beside a kill. What has no file to write cannot find its disk full.
+OTHERS = (
+    *(("pause", part) for part in ("ingest", "broker", "database", "watch")),
+    *(("full", part) for part in ("ingest", "broker", "database")),
+    *(("cut", part) for part in ("ingest", "api")),
+)
 
 
 def pids(stack: Stack) -> dict[str, int]:
@@ -75,6 +85,17 @@ def cut(stack: Stack, part: str) -> None:
     with suppress(psycopg.OperationalError), psycopg.connect(running(stack.data).database_url) as conn:
         statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s"
         conn.execute(statement, [f"%{part}%"])
+
+
+def befall(stack: Stack, blow: str, part: str, dice: random.Random) -> None:
+    """One blow of `OTHERS`, or a kill; pauses and full disks end by themselves."""
+    if blow == "kill":
+        kill(stack, part)
+    elif blow == "cut":
+        cut(stack, part)
+    else:
+        with {"pause": paused, "full": full}[blow](stack, part):
+            time.sleep(dice.uniform(*LASTS))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Kills at random moments while a known stream flows and people work; then what is stored, judged."""
+"""Kills and other blows at random moments while a known stream flows and people work; then what is stored, judged."""
 
 import asyncio
 import random
@@ -11,7 +11,7 @@ import psycopg
 
 from alerts.journal import verify_chain
 from store.pool import connect
-from tests.faults.blows import kill, pids
+from tests.faults.blows import OTHERS, befall, pids
 from tests.faults.judged import Connection, differs_from_reference, wrong_actions, wrong_doors, wrong_events
 from tests.faults.people import Person
 from tests.faults.stream import Ledger, Stream, running, wait
@@ -19,7 +19,8 @@ from tests.stack import Stack, homes
 from tests.waiting import until
 
 DOORS_AFTER = timedelta(seconds=20)
-APART = (0.2, 4.0)  # seconds from a part's return to the next kill
+APART = (0.2, 4.0)  # seconds from a part's return to the next blow
+OTHERS_A_KILL = 0.25
 SETTLED_WITHIN = 240.0
 RATE = 1000
 FORGETFUL = "the log gives other alerts than the database holds"
@@ -29,11 +30,11 @@ PARTS = ("ingest", "broker", "database", "watch")
 
 @dataclass
 class Campaign:
-    """What was said and done, and which part was killed after how many messages."""
+    """What was said and done, and what befell which part after how many messages."""
 
     ledger: Ledger
     people: Sequence[Person]
-    kills: list[tuple[int, str]] = field(default_factory=list)
+    blows: list[tuple[int, str, str]] = field(default_factory=list)
 
     def figures(self) -> dict[str, object]:
         """How much of what there was."""
@@ -43,7 +44,7 @@ class Campaign:
             "presses": sum(map(len, self.ledger.presses.values())),
             "doors": len(self.ledger.opened),
             "answered actions": sum(len(person.diary.answered) for person in self.people),
-            "kills": self.kills,
+            "blows": self.blows,
         }
 
 
@@ -82,14 +83,16 @@ def telling(stack: Stack) -> Iterator[None]:
 
 
 def killing(stack: Stack, sites: Sequence[str], *, kills: int, dice: random.Random, rate: int = RATE) -> Campaign:
-    """Kill what runs of `PARTS`, one at a time, at random moments."""
+    """Kill what runs of `PARTS`, one at a time, at random moments; other blows fall in between."""
     there = [part for part in PARTS if part in pids(stack)]
+    falling = [("kill", dice.choice(there)) for _ in range(kills)]
+    for other in dice.choices(OTHERS, k=round(kills * OTHERS_A_KILL)):
+        falling.insert(dice.randrange(len(falling) + 1), other)
     with telling(stack), under_load(stack, sites, rate=rate) as (stream, campaign):
-        for _ in range(kills):
+        for blow, part in falling:
             wait(stream, dice.uniform(*APART))
-            part = dice.choice(there)
-            campaign.kills.append((stream.ledger.said, part))
-            kill(stack, part)
+            campaign.blows.append((stream.ledger.said, blow, part))
+            befall(stack, blow, part, dice)
     return campaign
 
 
