@@ -25,6 +25,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from ingest.address import BrokerAddress
 from ingest.delivery import Receipt
 from ingest.marks import Outgoing
+from ingest.wire import Client
 
 log = logging.getLogger(__name__)
 
@@ -183,8 +184,8 @@ class Session:
     def _must_stay_away(self) -> bool:
         return not self._receiver.relieved() or self._doubt() > LOST_SECONDS
 
-    def _connect(self) -> mqtt.Client:
-        client = mqtt.Client(
+    def _connect(self) -> Client:
+        client = Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             clean_session=self._clean,
@@ -207,14 +208,14 @@ class Session:
         client.connect(self._address.host, self._address.port, keepalive=KEEPALIVE_SECONDS)
         return client
 
-    def _serve(self, client: mqtt.Client) -> None:
+    def _serve(self, client: Client) -> None:
         poll = select.poll()
         poll.register(self._wake_read, select.POLLIN)
         grant_due = time.monotonic() + GRANT_SECONDS
-        broker = client.socket()
-        while broker is not None and self._usable and not self._stopping.is_set():
-            poll.register(broker, select.POLLIN | (select.POLLOUT if client.want_write() else 0))
-            poll.poll(0 if _has_decrypted(broker) else 1000)
+        wire = client.wire
+        while client.socket() is not None and self._usable and not self._stopping.is_set():
+            poll.register(wire, select.POLLIN | (select.POLLOUT if client.want_write() or wire.unsent() else 0))
+            poll.poll(0 if wire.pending() else 1000)
             self._drain_wakes()
             alive = self._read_burst(client) and self._write(client)
             if not alive or client.loop_misc() != MQTTErrorCode.MQTT_ERR_SUCCESS:
@@ -225,13 +226,12 @@ class Session:
             if self._receiver.full():
                 log.warning("too much is held: disconnecting until it is written", extra={"session": self._name})
                 return
-            broker = client.socket()
 
     def _drain_wakes(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._wake_read.recv(4096)
 
-    def _read_burst(self, client: mqtt.Client) -> bool:
+    def _read_burst(self, client: Client) -> bool:
         """Read what the socket has; return whether the connection still stands."""
         alive = True
         for _ in range(BURST_PACKETS):
@@ -242,16 +242,18 @@ class Session:
         self._receiver.burst_ended()
         return alive
 
-    def _write(self, client: mqtt.Client) -> bool:
+    def _write(self, client: Client) -> bool:
         while self._receipts:
             for receipt in self._receipts.popleft():
                 if self._receiver.settle(receipt):
                     client.ack(receipt.packet, 1)
         for topic, payload, qos in self._receiver.outgoing():
             client.publish(topic, payload, qos)
-        return not client.want_write() or client.loop_write() == MQTTErrorCode.MQTT_ERR_SUCCESS
+        alive = not client.want_write() or client.loop_write() == MQTTErrorCode.MQTT_ERR_SUCCESS
+        client.wire.flush()
+        return alive
 
-    def _close(self, client: mqtt.Client) -> None:
+    def _close(self, client: Client) -> None:
         """Say goodbye if the connection still stands; a durable session stays with the broker."""
         with contextlib.suppress(OSError):
             if self._stopping.is_set() and client.is_connected():
@@ -299,9 +301,3 @@ class Session:
 
 def _leave_it_to_the_loop(_client: mqtt.Client, _userdata: Any, _socket: Any) -> None:
     pass
-
-
-def _has_decrypted(broker: Any) -> bool:
-    """Whether a TLS socket holds bytes that poll cannot see."""
-    pending = getattr(broker, "pending", None)
-    return pending is not None and pending() > 0
