@@ -2,6 +2,20 @@
 
 from typing import NamedTuple
 
+# In place of a topic that is not UTF-8, which names no device.
+NO_TOPIC = "(not UTF-8)"
+
+
+class Publish(NamedTuple):
+    """A PUBLISH as it was read. `packet` is its packet id, 0 at QoS 0."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    packet: int
+    dup: bool
+    retain: bool
+
 
 class Delivery(NamedTuple):
     """`received_at` is microseconds since the epoch, UTC; `serial` is 0 where nothing is to be acknowledged."""

@@ -5,10 +5,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import paho.mqtt.client as mqtt
-
 from ingest.batcher import wall_micros
-from ingest.delivery import Delivery, Receipt
+from ingest.delivery import Delivery, Publish, Receipt
 from ingest.inbox import Inbox
 from ingest.marks import PREFIX, Marks, Outgoing
 from ingest.tracker import Tracker
@@ -48,8 +46,8 @@ class EventReceiver:
     def outgoing(self) -> list[Outgoing]:
         return self.marks.outgoing()
 
-    def message(self, message: mqtt.MQTTMessage) -> Receipt | None:
-        topic, payload = _topic(message), bytes(message.payload)
+    def message(self, message: Publish) -> Receipt | None:
+        topic, payload = message.topic, message.payload
         receipt = None
         if message.qos:
             receipt = self._track(message, hash((topic, payload)))
@@ -64,12 +62,12 @@ class EventReceiver:
         )
         return None
 
-    def _track(self, message: mqtt.MQTTMessage, content: int) -> Receipt | None:
+    def _track(self, message: Publish, content: int) -> Receipt | None:
         now = time.monotonic()
         if message.dup:
             self.redelivered_at = now
-        serial = self._tracker.arrived(message.mid, content, dup=message.dup, now=now)
-        return None if serial is None else Receipt(self._tracker.generation, message.mid, serial)
+        serial = self._tracker.arrived(message.packet, content, dup=message.dup, now=now)
+        return None if serial is None else Receipt(self._tracker.generation, message.packet, serial)
 
     def burst_ended(self) -> None:
         self._inbox.burst_ended()
@@ -116,8 +114,8 @@ class BeatReceiver:
     def outgoing(self) -> list[Outgoing]:
         return self.marks.outgoing()
 
-    def message(self, message: mqtt.MQTTMessage) -> Receipt | None:
-        topic, payload = _topic(message), bytes(message.payload)
+    def message(self, message: Publish) -> Receipt | None:
+        topic, payload = message.topic, message.payload
         if topic.startswith(PREFIX):
             self.marks.back(topic, payload)
         elif not message.retain:
@@ -135,10 +133,3 @@ class BeatReceiver:
 
     def relieved(self) -> bool:
         return True
-
-
-def _topic(message: mqtt.MQTTMessage) -> str:
-    try:
-        return message.topic
-    except UnicodeDecodeError:
-        return "(not UTF-8)"

@@ -23,7 +23,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest.address import BrokerAddress
-from ingest.delivery import Receipt
+from ingest.delivery import NO_TOPIC, Publish, Receipt
 from ingest.marks import Outgoing
 from ingest.wire import Client
 
@@ -74,7 +74,7 @@ class Receiver(Protocol):
     def outgoing(self) -> Sequence[Outgoing]:
         """Return what is to be sent now on this connection."""
 
-    def message(self, message: mqtt.MQTTMessage) -> Receipt | None:
+    def message(self, message: Publish) -> Receipt | None:
         """Take a message; a receipt that comes back is acknowledged at once."""
 
     def burst_ended(self) -> None:
@@ -199,7 +199,7 @@ class Session:
         client.connect_timeout = CONNECT_SECONDS
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
-        client.on_message = self._on_message
+        client.on_message = lambda _client, _userdata, message: self._read_by_paho(client, message)
         # With this set paho only queues what is to be written, and we write it after each round.
         client.on_socket_register_write = _leave_it_to_the_loop
         self._receipts.clear()
@@ -235,6 +235,9 @@ class Session:
         """Read what the socket has; return whether the connection still stands."""
         alive = True
         for _ in range(BURST_PACKETS):
+            if (message := client.publish_read()) is not None:
+                self._take(client, message)
+                continue
             before = self._packets
             alive = client.loop_read() == MQTTErrorCode.MQTT_ERR_SUCCESS
             if not alive or self._packets == before:
@@ -246,7 +249,7 @@ class Session:
         while self._receipts:
             for receipt in self._receipts.popleft():
                 if self._receiver.settle(receipt):
-                    client.ack(receipt.packet, 1)
+                    client.acknowledge(receipt.packet)
         for topic, payload, qos in self._receiver.outgoing():
             client.publish(topic, payload, qos)
         alive = not client.want_write() or client.loop_write() == MQTTErrorCode.MQTT_ERR_SUCCESS
@@ -292,12 +295,24 @@ class Session:
         self._changed("granted")
         self._receiver.granted()
 
-    def _on_message(self, client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
+    def _read_by_paho(self, client: Client, message: mqtt.MQTTMessage) -> None:
+        """Take a message that came in pieces."""
         self._packets += 1
+        told = Publish(_topic(message), bytes(message.payload), message.qos, message.mid, message.dup, message.retain)
+        self._take(client, told)
+
+    def _take(self, client: Client, message: Publish) -> None:
         receipt = self._receiver.message(message)
         if receipt is not None and self._receiver.settle(receipt):
-            client.ack(receipt.packet, 1)
+            client.acknowledge(receipt.packet)
 
 
 def _leave_it_to_the_loop(_client: mqtt.Client, _userdata: Any, _socket: Any) -> None:
     pass
+
+
+def _topic(message: mqtt.MQTTMessage) -> str:
+    try:
+        return message.topic
+    except UnicodeDecodeError:
+        return NO_TOPIC

@@ -3,12 +3,9 @@
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-
-import paho.mqtt.client as mqtt
 
 from ingest.batcher import wall_micros
-from ingest.delivery import Receipt
+from ingest.delivery import NO_TOPIC, Publish, Receipt
 from ingest.lookout import metrics
 from ingest.lookout.presses import Message, may_call
 from ingest.marks import Outgoing
@@ -51,15 +48,14 @@ class Ear:
     def outgoing(self) -> Sequence[Outgoing]:
         return ()
 
-    def message(self, message: mqtt.MQTTMessage) -> Receipt | None:
-        payload = bytes(message.payload)
+    def message(self, message: Publish) -> Receipt | None:
+        payload = message.payload
         if not may_call(payload):
             return None
         if self._bytes > self._most:
             metrics.OVERFLOW.inc()
             return None
-        # A topic that is no text names no device.
-        with suppress(UnicodeDecodeError):
+        if message.topic != NO_TOPIC:
             self._keep(message.topic, payload, retained=message.retain)
         return None
 
