@@ -1,7 +1,7 @@
 """Routines of scenario files: what goes on where nothing is wrong. Each kind is a table with `kind`."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import ClassVar
@@ -141,6 +141,15 @@ class Measuring(Routine, kw_only=True, forbid_unknown_fields=True, tag="measurin
         yield _say(device, moment, "vital.measured", data=data)
 
 
+class Reporting(Routine, kw_only=True, forbid_unknown_fields=True, tag="reporting"):
+    """A device says that it is there and how its battery is, as those on battery do even where nothing happens."""
+
+    battery: int = 90
+
+    def acts(self, device: Device, moment: float, rng: Random) -> Iterator[Act]:  # noqa: ARG002 -- as the others
+        yield replace(_say(device, moment, "battery.ok"), battery=self.battery)
+
+
 class Living(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="living"):
     """The believable days of whoever lives alone in each of the homes: `sites` are patterns."""
 
@@ -150,7 +159,7 @@ class Living(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, tag_field
         return living(setting.homes[site], setting.midnight)
 
 
-Daily = Moving | Passing | Door | Resting | Measuring | Living
+Daily = Moving | Passing | Door | Resting | Measuring | Reporting | Living
 
 
 def _say(device: Device, moment: float, kind: str, **more: dict[str, object]) -> Act:

@@ -19,11 +19,12 @@ from tests.waiting import until
 BACK_WITHIN = 90.0  # seconds: the pause before a restart doubles up to ten of them, and a recovery takes its time
 
 LASTS = (0.5, 6.0)  # seconds that a pause or a full disk takes
-# What befalls a part beside a kill. What has no file to write cannot find its disk full.
+# What befalls a part beside a kill. A limit of files is not ours to set where a part runs as another user.
 OTHERS = (
     *(("pause", part) for part in ("ingest", "broker", "database", "watch")),
-    *(("full", part) for part in ("ingest", "broker", "database")),
+    *(("full", part) for part in ("ingest", "api", "watch")),
     *(("cut", part) for part in ("ingest", "api")),
+    ("refuse", "database"),
 )
 
 
@@ -87,14 +88,34 @@ def cut(stack: Stack, part: str) -> None:
         conn.execute(statement, [f"%{part}%"])
 
 
+@contextmanager
+def refusing(stack: Stack, _part: str) -> Iterator[None]:
+    """The database reads and writes nothing within the block, as one does whose disk is full."""
+    _let_write(stack, "off")
+    try:
+        yield
+    finally:
+        _let_write(stack, "on")
+
+
+def _let_write(stack: Stack, allowed: str) -> None:
+    read_only = {"on": "off", "off": "on"}[allowed]
+    with psycopg.connect(running(stack.data).database_url, autocommit=True) as conn:
+        conn.execute(f"ALTER SYSTEM SET default_transaction_read_only = {read_only}".encode())
+        conn.execute("SELECT pg_reload_conf()")
+
+
+LASTING = {"pause": paused, "full": full, "refuse": refusing}
+
+
 def befall(stack: Stack, blow: str, part: str, dice: random.Random) -> None:
-    """One blow of `OTHERS`, or a kill; pauses and full disks end by themselves."""
+    """One blow of `OTHERS`, or a kill; what lasts ends by itself."""
     if blow == "kill":
         kill(stack, part)
     elif blow == "cut":
         cut(stack, part)
     else:
-        with {"pause": paused, "full": full}[blow](stack, part):
+        with LASTING[blow](stack, part):
             time.sleep(dice.uniform(*LASTS))
 
 
