@@ -2,7 +2,7 @@
 
 import typer
 
-from runtime.commands import backtest, bench, doctor, play, registry, serve, simulate, token, up
+from runtime.commands import backtest, backup, bench, doctor, play, registry, serve, simulate, token, up
 from runtime.errors import told
 
 app = typer.Typer(
@@ -21,6 +21,8 @@ app.command()(play.play)
 app.command()(backtest.backtest)
 app.command()(bench.bench)
 app.command()(doctor.doctor)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(simulate.simulate)
 app.add_typer(token.app, name="token")
 app.add_typer(registry.app, name="registry")

@@ -38,6 +38,11 @@ def program(package: Package, *, user: User | None, data: DataDir) -> Path:
     return _copied(package, found, data, user)
 
 
+def beside_postgres(name: str) -> Path:
+    """Another program that came with the embedded server, such as `pg_dump`, for ourselves to run."""
+    return _installed(POSTGRES).with_name(name)
+
+
 def _installed(package: Package) -> Path:
     try:
         files = distribution(package.name).files or []
