@@ -22,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="a skipped test is a failure")
     parser.addoption("--fault-seed", type=int, help="where the dice of the tests that break things start")
     parser.addoption("--away", type=float, default=600.0, help="how many seconds a part is away in the long run")
+    parser.addoption("--minutes", type=int, default=30, help="how many minutes the long load takes")
     parser.addoption("--kills", type=int, default=100, help="how many kills the long run makes")
     parser.addoption("--pictures", metavar="DIR", type=Path, help="keep what the browser tests look at, as PNG files")
 
