@@ -1,15 +1,7 @@
-"""Debian's Mosquitto with deploy/mosquitto.conf, ports and paths adapted, as ingest's broker. Run by `scripts/soak`."""
+"""Debian's Mosquitto as ingest's broker. Run by `scripts/soak`."""
 
 import asyncio
-import os
-import re
-import secrets
-import shutil
 import signal
-import socket
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,84 +10,15 @@ import pytest
 
 from store.pool import Pool
 from tests.ingest_parts import count, publishing, register, rows, running_ingest, say, settings, settled, value
-from tests.parts import free_port
+from tests.soak.mosquitto import Mosquitto, running_mosquitto
 
 MESSAGES = 1_000
-CERTIFICATES = Path(__file__).parents[1] / "certificates"
-
-
-def program() -> str:
-    """The broker's program; as root it is installed where it lacks."""
-    if shutil.which("mosquitto", path="/usr/sbin:/usr/bin") is None:
-        assert os.geteuid() == 0, "no Mosquitto here: apt-get install mosquitto"
-        subprocess.run(["apt-get", "update", "-qq"], check=True)
-        subprocess.run(["apt-get", "install", "-y", "-qq", "mosquitto"], check=True)
-    return str(shutil.which("mosquitto", path="/usr/sbin:/usr/bin"))
-
-
-class Mosquitto:
-    """The broker on loopback, with the users of deploy/mosquitto.acl; `kill` is SIGKILL."""
-
-    def __init__(self, folder: Path, deploy: Path) -> None:
-        self.port, self.tls_port = free_port(), free_port()
-        self.password = secrets.token_hex(16)
-        self._config = folder / "mosquitto.conf"
-        self._process: subprocess.Popen[bytes] | None = None
-        self._write(folder, deploy)
-
-    def url(self, user: str) -> str:
-        return f"mqtt://{user}:{self.password}@127.0.0.1:{self.port}"
-
-    def _write(self, folder: Path, deploy: Path) -> None:
-        passwords, acl = folder / "passwords", folder / "acl"
-        shutil.copy(deploy / "mosquitto.acl", acl)
-        users = re.findall(r"^user (.*)$", acl.read_text("utf-8"), re.MULTILINE)
-        passwords.write_text("".join(f"{user}:{self.password}\n" for user in users))
-        subprocess.run(["mosquitto_passwd", "-U", str(passwords)], check=True)
-        config = (deploy / "mosquitto.conf").read_text("utf-8")
-        for old, new in {
-            "1883 127.0.0.1": f"{self.port} 127.0.0.1",
-            "listener 8883": f"listener {self.tls_port} 127.0.0.1",
-            "/var/lib/mosquitto/": f"{folder}/",
-            "/etc/mosquitto/shouwang.passwords": str(passwords),
-            "/etc/mosquitto/shouwang.acl": str(acl),
-            "/etc/mosquitto/certs": str(folder),
-        }.items():
-            assert old in config, old
-            config = config.replace(old, new)
-        for file in CERTIFICATES.iterdir():
-            shutil.copy(file, folder)
-        self._config.write_text(config)
-        if os.geteuid() == 0:
-            for file in (folder, *folder.iterdir()):
-                shutil.chown(file, "mosquitto")
-
-    def start(self) -> None:
-        self._process = subprocess.Popen([program(), "-c", str(self._config)], stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 10
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            assert self._process.poll() is None, "Mosquitto does not take its settings"
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-    def end(self, number: signal.Signals = signal.SIGTERM) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
-        self._process.wait(30)
 
 
 @pytest.fixture
 def mosquitto(project: Path) -> Iterator[Mosquitto]:
-    program()
-    with tempfile.TemporaryDirectory(prefix="sw-mosquitto-") as folder:
-        Path(folder).chmod(0o755)
-        broker = Mosquitto(Path(folder), project / "deploy")
-        broker.start()
+    with running_mosquitto(project / "deploy") as broker:
         yield broker
-        broker.end()
 
 
 async def _publish(client: aiomqtt.Client, first: int, number: int) -> None:
