@@ -233,15 +233,18 @@ class Session:
 
     def _read_burst(self, client: Client) -> bool:
         """Read what the socket has; return whether the connection still stands."""
-        alive = True
+        alive, straight = True, 0
         for _ in range(BURST_PACKETS):
             if (message := client.publish_read()) is not None:
                 self._take(client, message)
+                straight += 1
                 continue
             before = self._packets
             alive = client.loop_read() == MQTTErrorCode.MQTT_ERR_SUCCESS
             if not alive or self._packets == before:
                 break
+        if straight:
+            client.heard()
         self._receiver.burst_ended()
         return alive
 
@@ -253,7 +256,9 @@ class Session:
         for topic, payload, qos in self._receiver.outgoing():
             client.publish(topic, payload, qos)
         alive = not client.want_write() or client.loop_write() == MQTTErrorCode.MQTT_ERR_SUCCESS
-        client.wire.flush()
+        if client.wire.unsent():
+            client.spoke()
+            client.wire.flush()
         return alive
 
     def _close(self, client: Client) -> None:

@@ -6,6 +6,7 @@ written, here; everything else, and whatever is in doubt, is paho's.
 """
 
 import ssl
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -145,3 +146,13 @@ class Client(mqtt.Client):
     def acknowledge(self, packet: int) -> None:
         """Send a PUBACK. Raises BlockingIOError where the broker reads none of them."""
         self.wire.send(_PUBACK + packet.to_bytes(2, "big"))
+
+    def heard(self) -> None:
+        """Tell paho's keepalive that something was read past it, or a pong behind many messages would come too late."""
+        with self._msgtime_mutex:
+            self._last_bytes_received = time.monotonic()
+
+    def spoke(self) -> None:
+        """Tell paho's keepalive that something was sent past it."""
+        with self._msgtime_mutex:
+            self._last_msg_out = time.monotonic()
