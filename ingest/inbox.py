@@ -38,6 +38,7 @@ class Inbox:
         self._arrived = 0
         self._taken = 0
         self._urgent_upto = 0
+        self._urgent_taken = 0
         self._wanted = 0
         self._wake = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -53,7 +54,7 @@ class Inbox:
     @property
     def urgent(self) -> bool:
         """Whether what may be an emergency waits."""
-        return self._urgent_upto > self._taken
+        return self._urgent_upto > max(self._taken, self._urgent_taken)
 
     @property
     def oldest(self) -> int | None:
@@ -108,6 +109,16 @@ class Inbox:
             taken.append(queue.popleft())
             size += len(taken[-1].payload)
         self._taken += len(taken)
+        return taken
+
+    def take_urgent(self) -> list[Delivery]:
+        """Remove and return what may be an emergency, oldest first; all else stays in its order."""
+        upto, came = self._urgent_upto, [self._queue.popleft() for _ in range(len(self._queue))]
+        taken = [delivery for delivery in came if may_be_emergency(delivery.payload)]
+        # To the left: what the network thread appends meanwhile is newer.
+        self._queue.extendleft(delivery for delivery in reversed(came) if not may_be_emergency(delivery.payload))
+        self._taken += len(taken)
+        self._urgent_taken = upto
         return taken
 
     def release(self, deliveries: Sequence[Delivery]) -> None:

@@ -79,7 +79,9 @@ class Sessions:
         )  # fmt: skip
 
     def _changed(self, name: SessionName, change: Change) -> None:
-        if change == "granted":
+        if change == "connected":
+            self._standing.connected_now(name)
+        elif change == "granted":
             self._standing.granted_now(name, time.monotonic())
             log.info("every subscription is granted", extra={"session": name})
         elif change == "lost":

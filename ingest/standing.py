@@ -57,12 +57,14 @@ class Standing:
         self._marks = marks
         self._settling = ack_wait + 1.0
         self._granted_at: dict[SessionName, float] = {}
+        self._is_connected = False
         self.alive_at = alive_at
         self.upto: int | None = None
         self._asked_at = 0
         self._was_away = True
         self._judged_at: float | None = None
         self._awake_since = float("-inf")
+        self._first_read_at: float | None = None
 
     @property
     def granted(self) -> bool:
@@ -73,11 +75,21 @@ class Standing:
     def caught_up(self) -> bool:
         return self.upto is not None
 
+    def connected_now(self, session: SessionName) -> None:
+        if session == "events":
+            self._is_connected = True
+
+    def is_resuming(self, seconds: float) -> bool:
+        """Whether what an earlier connection left unacknowledged may still come, behind what is newer."""
+        return self._is_connected and seconds - self._granted_at.get("events", seconds) < self._settling
+
     def granted_now(self, session: SessionName, seconds: float) -> None:
         self._granted_at[session] = seconds
 
     def lost(self, session: SessionName) -> None:
         self._granted_at.pop(session, None)
+        self._is_connected = self._is_connected and session != "events"
+        self._first_read_at = None
         self.upto = None
         self._was_away = True
 
@@ -98,18 +110,28 @@ class Standing:
         mute = not any(marks.ever for marks in self._marks)
         return now if mute and self._since_grant(seconds) > MARK_PATIENCE_SECONDS else None
 
-    def judge(self, read_upto: int | None, seconds: float) -> int | None:
-        """Return until when ingest is caught up; `read_upto`: None where something waits, or nothing is known."""
+    def judge(self, read_upto: int | None, now: int, seconds: float) -> int | None:
+        """Return until when ingest is caught up; `read_upto`: None where something waits, or nothing is known.
+
+        What the broker once sent and we never acknowledged may come behind what is newer. It stands before a mark that
+        was sent when it was due again, so no earlier mark is believed.
+        """
         if self._judged_at is not None and seconds - self._judged_at > FROZEN_SECONDS:
             self._awake_since = seconds
         self._judged_at = seconds
-        self.upto = read_upto if self._is_settled(seconds) else None
+        if read_upto is not None and self._first_read_at is None:
+            self._first_read_at = seconds
+        settled = now - (seconds - self._settled_at()) * SECOND
+        self.upto = read_upto if read_upto is not None and read_upto >= settled else None
         return self.upto
 
-    def _is_settled(self, seconds: float) -> bool:
-        # Without heartbeats a silence would be ours, not the devices'.
-        since = (self._since_grant(seconds), seconds - self._deliveries.redelivered_at, seconds - self._awake_since)
-        return min(since) >= self._settling
+    def _settled_at(self) -> float:
+        """From when on (monotonic) what was in flight has come again."""
+        if len(self._granted_at) < len(SESSIONS) or self._first_read_at is None:
+            return float("inf")
+        # A broker with much to do gives its first mark back late, and what is in flight later still.
+        begun = max(*self._granted_at.values(), self._first_read_at)
+        return max(begun, self._deliveries.redelivered_at, self._awake_since) + self._settling
 
     def _since_grant(self, seconds: float) -> float:
         if len(self._granted_at) < len(SESSIONS):

@@ -19,7 +19,8 @@ class Stretch:
     """`now` is when the batch was closed, `upto` until when all that was sent has been read (microseconds).
 
     `upto` is None where that is not known: the clock of the rules stands still. `live`: this is no backlog.
-    `scan`: look for devices that fell silent. `refused_rows`: events that the database does not take.
+    `scan`: look for devices that fell silent. `mixed`: events go by their own times, not by when they came.
+    `refused_rows`: events that the database does not take.
     """
 
     deliveries: Sequence[Delivery]
@@ -28,6 +29,7 @@ class Stretch:
     upto: int | None
     live: bool
     scan: bool = False
+    mixed: bool = False
     stall: Stall | None = None
     refused_rows: set[int] = field(default_factory=set)
 

@@ -179,7 +179,11 @@ class Writer:
         skewed = lagging.skewed[rows]
         events["flags"][skewed] |= FLAG_SKEWED
         events["effective_at"][skewed] = events["received_at"][skewed]
-        return events, [decoded.details[n] for n in rows], lagging
+        details = [decoded.details[n] for n in rows]
+        if stretch.mixed:
+            order = np.argsort(events["effective_at"], kind="stable")
+            events, details = events[order], [details[n] for n in order]
+        return events, details, lagging
 
     async def _run_engine(
         self, conn: Connection, head: Head, stretch: Stretch, control: list[InputEntry], events: NDArray[np.void]

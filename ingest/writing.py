@@ -82,7 +82,12 @@ class Writing:
         self._keeping = keeping
         self._clock = Clock()
         self._batcher = Batcher(
-            inbox, upto=self._read_upto, linger=settings.linger, most=settings.batch_messages, clock=self._clock.now
+            inbox,
+            upto=self._read_upto,
+            resuming=lambda: standing.is_resuming(time.monotonic()),
+            linger=settings.linger,
+            most=settings.batch_messages,
+            clock=self._clock.now,
         )
         self.control_waiting = True
         self.proved_at = time.monotonic()
@@ -181,7 +186,8 @@ class Writing:
 
     def _stretch(self, batch: Batch, deliveries: Sequence[Delivery]) -> Stretch:
         self._due = self._engine.due(batch.closed_at)
-        now, upto = batch.closed_at, self._standing.judge(batch.upto, time.monotonic())
+        now = batch.closed_at
+        upto = self._standing.judge(batch.upto, now, time.monotonic())
         if time.monotonic() < self._clock_waits_until:
             upto = None
         live = upto is not None and now - upto <= PAUSE
@@ -191,7 +197,8 @@ class Writing:
         # Silence is looked for after a stall is in the log, not with it.
         scan = upto is not None and stall is None and upto - self._scanned_at >= SCAN_MICROS
         return Stretch(
-            deliveries=deliveries, decoded=decoded, now=now, upto=upto, live=live, scan=scan, stall=stall
+            deliveries=deliveries, decoded=decoded, now=now, upto=upto, live=live, scan=scan, stall=stall,
+            mixed=batch.mixed,
         )  # fmt: skip
 
     def _is_needed(self, stretch: Stretch) -> bool:

@@ -145,7 +145,8 @@ async def test_everything_wrong_ends_in_quarantine(broker: RunningBroker, databa
     """Each with its reason and cut payload, acknowledged, and nothing beside it is lost."""
     await register(pool, "h1/d1", "h1/d2")
     async with running_ingest(settings(broker.url("ingest"), database_url)) as ingest:
-        await ingest.session()
+        # Before that presses overtake the rest.
+        await ingest.caught_up()
         async with publishing(broker.url("publisher")) as client:
             for name, channel, payload, _ in WRONG:
                 await say(client, name, channel, payload)

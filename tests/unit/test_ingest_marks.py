@@ -1,12 +1,23 @@
 """Marks behind the backlog: until when all has come."""
 
-from ingest.marks import Marks
+from dataclasses import dataclass
+
+from ingest.marks import BELIEVED_AFTER, SLOW, Marks
 
 CHANNELS = ("event", "batch")
 
 
-def _granted() -> Marks:
-    marks = Marks(CHANNELS, qos=1)
+@dataclass
+class Clocks:
+    """Microseconds on the wall, seconds of the monotonic clock."""
+
+    wall: int = 300
+    seconds: float = 50.0
+
+
+def _granted(clocks: Clocks | None = None) -> Marks:
+    told = clocks or Clocks()
+    marks = Marks(CHANNELS, qos=1, wall=lambda: told.wall, seconds=lambda: told.seconds)
     marks.begin()
     marks.granted()
     return marks
@@ -71,3 +82,33 @@ def test_marks_of_an_earlier_connection_or_of_a_stranger_say_nothing() -> None:
         marks.back(topic, b"")
     assert marks.upto is None
     assert not marks.ever
+
+
+def test_a_mark_that_took_long_is_believed_a_while_later_and_so_are_those_behind_it() -> None:
+    """A broker that stood still reads its connections in any order: others may have spoken before the mark was sent."""
+    clocks = Clocks()
+    marks = _granted(clocks)
+    marks.ask(100)
+    _round_trip(marks)
+    clocks.wall = 200 + SLOW + 1
+    marks.ask(200)
+    _round_trip(marks)
+    marks.ask(clocks.wall)
+    _round_trip(marks)
+    assert marks.upto == 100
+    clocks.seconds += BELIEVED_AFTER
+    assert marks.upto == clocks.wall
+
+
+def test_of_marks_that_all_take_long_each_is_believed_in_its_turn() -> None:
+    """A lag that lasts does not stop the clock of the rules: it is that much behind."""
+    clocks = Clocks()
+    marks = _granted(clocks)
+    told = []
+    for n in range(5):
+        marks.ask(n + 1)
+        clocks.wall = n + SLOW + 2
+        _round_trip(marks)
+        clocks.seconds += BELIEVED_AFTER / 2
+        told.append(marks.upto)
+    assert told == [None, 1, 2, 3, 4]

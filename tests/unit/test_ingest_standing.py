@@ -30,31 +30,62 @@ def _granted(stream: Stream, at: float = 100.0, alive_at: int | None = None) -> 
     return standing
 
 
+def _wall(seconds: float) -> int:
+    return NOW + round(seconds * SECOND)
+
+
+def _judge(standing: Standing, seconds: float, *, lag: float = 0.0) -> bool:
+    """Whether it is caught up at this moment, by a mark that was sent `lag` seconds ago."""
+    upto = _wall(seconds - lag)
+    told = standing.judge(upto, _wall(seconds), seconds)
+    assert told in {None, upto}
+    return told is not None
+
+
+def _settle(standing: Standing, start: float, end: float) -> list[bool]:
+    """The same every second from start to end: who is not asked for longer than that counts as frozen."""
+    return [_judge(standing, start + n) for n in range(round(end - start) + 1)]
+
+
 def test_settles_a_second_after_ack_wait(stream: Stream) -> None:
     """What was in flight before the subscription comes again within ack_wait."""
     standing = _granted(stream)
-    assert standing.judge(NOW, 102.9) is None
-    assert standing.judge(NOW, 103.0) == NOW
+    assert _settle(standing, 100.0, 103.0) == [False, False, False, True]
+
+
+def test_settling_begins_with_the_first_mark_that_is_back(stream: Stream) -> None:
+    """A broker that takes long over a backlog takes long over what is in flight as well."""
+    standing = _granted(stream)
+    assert standing.judge(None, _wall(160.0), 160.0) is None
+    assert _settle(standing, 161.0, 164.0) == [False, False, False, True]
+
+
+def test_a_mark_from_before_the_settling_is_not_believed(stream: Stream) -> None:
+    """What was due to come again when it was sent may still stand behind it."""
+    standing = _granted(stream)
+    _settle(standing, 100.0, 103.0)
+    assert not _judge(standing, 104.0, lag=1.1)
+    assert _judge(standing, 104.0, lag=0.9)
 
 
 def test_nothing_may_wait(stream: Stream) -> None:
     """A moment at which messages waited is none to judge by."""
-    assert _granted(stream).judge(None, 200.0) is None
+    assert _granted(stream).judge(None, _wall(200.0), 200.0) is None
 
 
 def test_redelivery_starts_the_settling_anew(stream: Stream) -> None:
     """Where one message comes again, others may follow."""
     standing = _granted(stream)
-    stream.redelivered_at = 150.0
-    assert standing.judge(NOW, 152.0) is None
-    assert standing.judge(NOW, 153.0) == NOW
+    assert _settle(standing, 100.0, 105.0)[-1]
+    stream.redelivered_at = 105.5
+    assert _settle(standing, 105.6, 108.6) == [False, False, False, True]
 
 
 def test_a_frozen_process_settles_anew(stream: Stream) -> None:
     """Who slept knows nothing of what waits in the socket, though the inbox is empty."""
     standing = _granted(stream)
-    told = [standing.judge(NOW, seconds) for seconds in (200.0, 201.0, 206.0, 207.5, 209.0)]
-    assert [upto is not None for upto in told] == [True, True, False, False, True]
+    assert _settle(standing, 200.0, 204.0)[-1]
+    assert _settle(standing, 207.0, 210.0) == [False, False, False, True]
 
 
 def test_all_is_read_up_to_the_oldest_mark(stream: Stream) -> None:
@@ -83,7 +114,7 @@ def test_marks_are_sent_in_turn_and_at_once_for_a_rule_that_waits(stream: Stream
     assert standing.asks(NOW, due=False)
     assert not standing.asks(NOW + MARK_EVERY - 1, due=False)
     assert not standing.asks(NOW + MARK_EVERY - 1, due=True)
-    standing.judge(NOW, 200.0)
+    assert _settle(standing, 197.0, 200.0)[-1]
     assert not standing.asks(NOW + MARK_AGAIN - 1, due=True)
     assert standing.asks(NOW + MARK_AGAIN, due=True)
     assert not standing.asks(NOW + MARK_EVERY, due=False)
@@ -95,10 +126,9 @@ def test_both_sessions_are_needed(stream: Stream, lost: str) -> None:
     """Without heartbeats every silence would be ours."""
     standing = _granted(stream)
     standing.lost(lost)  # type: ignore[arg-type]  # one of the two, by the parameters above
-    assert standing.judge(NOW, 200.0) is None
-    standing.granted_now(lost, 200.0)  # type: ignore[arg-type]  # as above
-    assert standing.judge(NOW, 202.0) is None
-    assert standing.judge(NOW, 203.0) == NOW
+    assert not any(_settle(standing, 200.0, 205.0))
+    standing.granted_now(lost, 205.0)  # type: ignore[arg-type]  # as above
+    assert _settle(standing, 205.0, 208.0) == [False, False, False, True]
 
 
 def test_stall_from_the_last_moment_caught_up(stream: Stream) -> None:
@@ -111,10 +141,28 @@ def test_stall_from_the_last_moment_caught_up(stream: Stream) -> None:
 def test_while_the_connection_stands_only_a_long_pause_is_a_stall(stream: Stream) -> None:
     """Marks take their time, and nothing was missed; a connection that was lost meanwhile is another thing."""
     standing = _granted(stream)
-    standing.judge(NOW, 200.0)
+    assert _settle(standing, 197.0, 200.0)[-1]
     standing.watched(NOW)
     assert standing.stall_before(NOW + PAUSE) is None
     assert standing.stall_before(NOW + PAUSE + 1) == Stall(NOW, NOW + PAUSE + 1)
     standing.lost("events")
     standing.watched(NOW)
     assert standing.stall_before(NOW + 2 * SECOND) == Stall(NOW, NOW + 2 * SECOND)
+
+
+def test_what_comes_is_mixed_for_as_long_as_an_earlier_connection_may_have_left_something(stream: Stream) -> None:
+    """From the connection on, until what it left has come again; never while there is none."""
+    standing = Standing(stream, [stream], ack_wait=2.0, alive_at=None)
+    assert not standing.is_resuming(100.0)
+    standing.connected_now("heartbeats")
+    assert not standing.is_resuming(100.0)
+    standing.connected_now("events")
+    assert standing.is_resuming(100.0)
+    standing.granted_now("events", 110.0)
+    assert [standing.is_resuming(seconds) for seconds in (112.9, 113.0)] == [True, False]
+    standing.connected_now("events")
+    standing.lost("heartbeats")
+    standing.granted_now("events", 120.0)
+    assert standing.is_resuming(121.0)
+    standing.lost("events")
+    assert not standing.is_resuming(121.0)
