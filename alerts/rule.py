@@ -49,6 +49,9 @@ STATES: Mapping[str, HeldState] = {
         begins=EVENT_TYPES["tamper.detected"], ends=EVENT_TYPES["tamper.cleared"], subject=Subject.DEVICE,
         device=None, over="restored",
     ),
+    "low": HeldState(
+        begins=EVENT_TYPES["battery.low"], ends=EVENT_TYPES["battery.ok"], subject=Subject.DEVICE, device=None, over="ok",
+    ),
 }  # fmt: skip
 
 
@@ -87,7 +90,10 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule of the catalogue. `document` is what it was read from."""
+    """One rule of the catalogue. `document` is what it was read from.
+
+    `ends_within`: for how many microseconds after it happened its end is heard; None for ever.
+    """
 
     code: str
     name: dict[str, str]
@@ -101,6 +107,7 @@ class Rule:
     cases: tuple[Case, ...] = ()
     on: tuple[int, ...] = ()
     ends: tuple[int, ...] = ()
+    ends_within: int | None = None
     state: HeldState | None = None
     otherwise: Subject | None = None
     roles: frozenset[str] = frozenset()

@@ -17,6 +17,7 @@ from alerts.rule import (
     Step,
     parse_between,
     parse_setting,
+    parse_silence,
     parse_steps,
     parser,
     settings,
@@ -30,7 +31,7 @@ _COMMON = {
     "code", "name", "primitive", "subject", "severity", "clear", "source", "advice", "never_suppressed", "inhibits",
 }  # fmt: skip
 _OWN: Mapping[str, set[str]] = {
-    "event": {"on", "ends"},
+    "event": {"on", "ends", "ends_within"},
     "held": {"state", "after", "night", "off_hours", "roles", "sealed", "sites", "otherwise", "when"},
     "silent": {"kinds", "after", "sites", "when", "on", "presence", "steps"},
 }
@@ -77,6 +78,7 @@ class RuleReader:
             cases=tuple(self.case(n, case, primitive, steps) for n, case in enumerate(self.tables("when"))),
             on=self.types("on") if primitive == "event" or self.is_about_a_person else (),
             ends=self.ends(),
+            ends_within=self.ends_within(),
             state=state,
             otherwise=self.otherwise(),
             roles=frozenset(self.optional("roles", ROLES)),
@@ -159,6 +161,13 @@ class RuleReader:
         if both := set(ends) & set(self.types("on") if ends else ()):
             raise self.wrong("ends", f"type {min(both)} cannot both raise the rule and end its condition")
         return ends
+
+    def ends_within(self) -> int | None:
+        if "ends_within" not in self.document:
+            return None
+        if "ends" not in self.document:
+            raise self.wrong("ends_within", "it is the time of its ends, and it has none")
+        return int(self.value(self.document, "", "ends_within", parse_silence))
 
     def subject(self, primitive: str) -> Subject:
         value = SUBJECTS[self.choice("subject", SUBJECTS)]

@@ -23,7 +23,7 @@ Entry = dict[str, Any]
 
 START = micros(at("21:30"))
 FIRE_EXIT, GARDEN, GATEWAY, GUARD, BED, LEAK, LOOSE_LEAK, SMOKE, SECOND_SMOKE = range(11, 20)
-MOTION, METER, MATTRESS, GATE, WRIST = range(31, 36)
+MOTION, METER, MATTRESS, GATE, WRIST, PENDANT = range(31, 37)
 HOURS = ["06:00-12:00", "11:00-22:00"]
 # A home, and an institution whose garden door has hours and whose fire exit is sealed.
 WORLD: dict[str, Any] = {
@@ -52,6 +52,7 @@ WORLD: dict[str, Any] = {
         {"id": MATTRESS, "site": 1, "code": "mat-2", "kind": "bed_sensor", "place": 6, "gateway": GATE},
         {"id": GATE, "site": 1, "code": "gw-h", "kind": "gateway", "heartbeat": MINUTE},
         {"id": WRIST, "site": 1, "code": "wrist", "kind": "motion", "resident": 3},
+        {"id": PENDANT, "site": 1, "code": "fall-1", "kind": "fall", "resident": 1},
     ],
 }  # fmt: skip
 HERE = {"presence": "home"}
@@ -76,6 +77,7 @@ OVERRIDES: tuple[tuple[str, list[dict[str, Any]]], ...] = (
     ("E-03", [{"scope": "site:h1", "id": 1, "set": {"severity": "P3"}}]),
     ("H-01", [{**ALL, "set": {"after": "1min"}}]),
     ("H-02", [{**ALL, "set": {"severity": "P2"}}]),
+    ("H-03", [{**ALL, "set": {"after": "3min", "severity": "P2"}}]),
     ("H-05", [{"scope": "device:c1/gw", "id": GATEWAY, "set": {"severity": "P4"}}]),
     ("I-03", [{**ALL, "enabled": False}]),
     ("I-03", []),
@@ -88,7 +90,7 @@ OVERRIDES: tuple[tuple[str, list[dict[str, Any]]], ...] = (
 DEVICES = {d["id"]: d for d in WORLD["device"]}
 # Removed where they are there, else registered.
 COMING_AND_GOING = (
-    DOOR, SECOND_DOOR, CAMERA, FIRE_EXIT, GARDEN, LEAK, LOOSE_LEAK, SMOKE, BED, GUARD, MOTION, GATE, WRIST,
+    DOOR, SECOND_DOOR, CAMERA, FIRE_EXIT, GARDEN, LEAK, LOOSE_LEAK, SMOKE, BED, GUARD, MOTION, GATE, WRIST, PENDANT,
 )  # fmt: skip
 CHANGES: tuple[dict[str, Any], ...] = (
     {"resident": [{**R2, "flags": ["dementia"]}]},
@@ -122,7 +124,8 @@ EVENTS = (
     (SECOND_SMOKE, "gas.detected"), (SECOND_SMOKE, "gas.cleared"), (GATEWAY, "tamper.detected"),
     (MOTION, "motion.detected"), (MOTION, "motion.detected"), (BED, "bed.left"), (METER, "water.metered"),
     (METER, "water.metered"), (MATTRESS, "bed.entered"), (WRIST, "motion.detected"),
-    (GATEWAY, "tamper.cleared"), (DOOR, "tamper.detected"), (DOOR, "tamper.cleared"),
+    (GATEWAY, "tamper.cleared"), (DOOR, "tamper.detected"), (DOOR, "tamper.cleared"), (DOOR, "battery.ok"),
+    (PENDANT, "fall.detected"), (PENDANT, "fall.cancelled"),
 )  # fmt: skip
 
 KINDS = (

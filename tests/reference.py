@@ -12,6 +12,7 @@ from tests.reference_inactive import Inactive
 from tests.reference_parts import (
     FAMILIES,
     MUTE,
+    NEVER,
     NOTHING,
     STATES,
     WIDTH,
@@ -78,7 +79,9 @@ class Reference(Inactive):
             self._happened(subject, when, e["position"])
             return
         since = subject.lasting.get(e["device"])
-        if since is not None and not late and e["effective"] >= since and not e["stateless"]:
+        longest = duration(rule["ends_within"]) if "ends_within" in rule else NEVER
+        in_time = since is not None and 0 <= e["effective"] - since <= longest
+        if in_time and not late and not e["stateless"]:
             self._no_longer(subject, {e["device"]}, when)
 
     def _subject(self, code: str, kind: str, number: int, device: dict[str, Any]) -> Subject:
@@ -124,7 +127,7 @@ class Reference(Inactive):
 
     def _spoken_for(self, code: str, e: dict[str, Any], device: dict[str, Any]) -> Subject | None:
         rule = self.rules[code]
-        if rule["state"] == "tampered":
+        if rule["state"] in {"tampered", "low"}:
             key = ("device", e["device"])
         elif device["place"]:
             key = ("place", device["place"])

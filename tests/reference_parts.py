@@ -19,6 +19,7 @@ STATES = {
     "open": ("door.opened", "door.closed", "door_sensor"),
     "wet": ("leak.detected", "leak.cleared", "leak"),
     "tampered": ("tamper.detected", "tamper.cleared", None),
+    "low": ("battery.low", "battery.ok", None),
 }
 FAMILIES = {"door", "camera", "leak", "tamper", "smoke", "gas"}
 

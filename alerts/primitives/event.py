@@ -2,7 +2,7 @@
 
 Where the rule says what `ends` its condition, it is over once every device has said so that told of it, or was removed;
 what is told of after its end stands as active until a person closes it. An end that is older than what its device
-told, or of which that cannot be known, ends nothing.
+told, or of which that cannot be known, ends nothing; nor does one that comes later than the rule hears of ends.
 """
 
 from dataclasses import replace
@@ -51,10 +51,14 @@ class EventWatch(Watch):
                 self._last(row, int(event["device"]), int(event["effective_at"]))
             return [self._happened(row, event)]
         since = dict(self._lasting.get(row, ())).get(int(event["device"]))
-        if since is None or late or event["effective_at"] < since or event["flags"] & FLAG_STATELESS:
+        if since is None or late or event["flags"] & FLAG_STATELESS or not self._is_in_time(since, event):
             return []
         when = When(int(event["received_at"]), int(event["position"]))
         return [replace(move, at=int(event["effective_at"])) for move in self._end(row, {int(event["device"])}, when)]
+
+    def _is_in_time(self, since: int, event: np.void) -> bool:
+        within, at = self.terms.rule.ends_within, int(event["effective_at"])
+        return at >= since and (within is None or at - since <= within)
 
     def _last(self, row: int, device: int, at: int) -> None:
         lasting = dict(self._lasting.get(row, ()))

@@ -20,6 +20,7 @@ from tests.log_parts import (
     GUARD,
     LEAK,
     LOOSE_LEAK,
+    PENDANT,
     SECOND_SMOKE,
     SMOKE,
     WORLD,
@@ -69,6 +70,26 @@ class Case(NamedTuple):
 
 
 CASES = {
+    "a fall is a P1 at once": Case([("10:00", PENDANT, "fall.detected"), ("23:00",)], ["S-04 raised P1 10:00"]),
+    "the wearer's cancel ends the condition, not the alert": Case(
+        [("10:00", PENDANT, "fall.detected"), ("10:00:30", PENDANT, "fall.cancelled"), ("23:00",)],
+        ["S-04 raised P1 10:00", "S-04 cleared P1 10:00"],
+    ),
+    "a cancel that comes later ends nothing": Case(
+        [("10:00", PENDANT, "fall.detected"), ("10:00:31", PENDANT, "fall.cancelled"), ("23:00",)],
+        ["S-04 raised P1 10:00"],
+    ),
+    "who falls again after a cancel is one alert": Case(
+        [
+            ("10:00", PENDANT, "fall.detected"), ("10:00:20", PENDANT, "fall.cancelled"),
+            ("10:01", PENDANT, "fall.detected"),
+        ],
+        ["S-04 raised P1 10:00", "S-04 cleared P1 10:00", "S-04 occurrence P1 10:01"],
+    ),
+    "a low battery is a P3 until it is changed": Case(
+        [("10:00", DOOR, "battery.low"), ("10:00",), ("11:00", DOOR, "battery.ok"), ("11:01",)],
+        ["H-03 raised P3 10:00", "H-03 cleared P3 11:00", "H-03 closed P3 11:00"],
+    ),
     "smoke is a P1 at once, cleared by the detector, closed by nobody but a person": Case(
         [("10:00", SMOKE, "smoke.detected"), ("10:05", SMOKE, "smoke.cleared"), ("23:00",)],
         ["E-01 raised P1 10:00", "E-01 cleared P1 10:05"],
@@ -204,6 +225,7 @@ def applied(engine: Engine, entries: Sequence[InputEntry | NDArray[np.void]]) ->
         ("D-07", {"severity": "P1"}, [("10:00", FIRE_EXIT, "door.opened"), ("10:00",)], ["D-07 raised P1 10:00"]),
         ("H-01", {"after": "1min"}, [("10:03", GATEWAY, "suspect", "10:00"), ("10:03",)], ["H-01 raised P3 10:03"]),
         ("H-02", {"after": "2h"}, [("10:09", BED, "suspect", "10:00"), ("12:00",)], ["H-02 raised P3 12:00"]),
+        ("H-03", {"after": "1h"}, [("10:00", DOOR, "battery.low"), ("11:00",)], ["H-03 raised P3 11:00"]),
         ("H-05", {"severity": "P4"}, [("10:00", GUARD, "tamper.detected"), ("10:00",)], ["H-05 raised P4 10:00"]),
         ("I-03", {"severity": "P2"}, [("10:03", GUARD, "suspect", "10:00"), ("10:05",)], ["I-03 raised P2 10:05"]),
     ],
