@@ -40,7 +40,8 @@ DOUBT_SECONDS, DOUBTFUL_PAUSE, LOST_SECONDS = 10.0, 3.0, 60.0
 BURST_PACKETS = 1_000
 REFUSED_FROM = 0x80
 
-Change = Literal["connected", "granted", "lost", "ended"]
+# Resumed: connected, to a session that the broker has kept.
+Change = Literal["connected", "resumed", "granted", "lost", "ended"]
 
 
 class Broker(Protocol):
@@ -280,7 +281,7 @@ class Session:
             log.error("the broker refuses us", extra={"session": self._name, "reason": str(reason)})
             self._usable = False
             return
-        self._changed("connected")
+        self._changed("resumed" if flags.session_present else "connected")
         log.info("connected to the broker", extra={"session": self._name, "resumed": flags.session_present})
         client.subscribe(list(self._receiver.filters()))
 

@@ -79,8 +79,8 @@ class Sessions:
         )  # fmt: skip
 
     def _changed(self, name: SessionName, change: Change) -> None:
-        if change == "connected":
-            self._standing.connected_now(name)
+        if change == "resumed":
+            self._standing.resumed(name)
         elif change == "granted":
             self._standing.granted_now(name, time.monotonic())
             log.info("every subscription is granted", extra={"session": name})

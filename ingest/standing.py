@@ -12,9 +12,10 @@ SESSIONS: tuple[SessionName, ...] = get_args(SessionName)
 # time nothing can have been missed, heartbeats included; a long pause is told all the same.
 STALL = SECOND
 PAUSE = 5 * SECOND
-# How often a mark is sent, so that there is news of how far the stream is read; and how soon again when a rule waits
-# for it (microseconds).
+# How often a mark is sent, so that there is news of how far the stream is read; how often until it is known at all; and
+# how soon again when a rule waits for it (microseconds).
 MARK_EVERY = SECOND
+MARK_SEARCHING = SECOND // 4
 MARK_AGAIN = SECOND // 20
 # A loop that did not come round for so long may have been frozen whole, with a backlog unread in its socket.
 FROZEN_SECONDS = 2.0
@@ -57,7 +58,7 @@ class Standing:
         self._marks = marks
         self._settling = ack_wait + 1.0
         self._granted_at: dict[SessionName, float] = {}
-        self._is_connected = False
+        self._is_resumed = False
         self.alive_at = alive_at
         self.upto: int | None = None
         self._asked_at = 0
@@ -75,20 +76,19 @@ class Standing:
     def caught_up(self) -> bool:
         return self.upto is not None
 
-    def connected_now(self, session: SessionName) -> None:
-        if session == "events":
-            self._is_connected = True
+    def resumed(self, session: SessionName) -> None:
+        self._is_resumed = self._is_resumed or session == "events"
 
     def is_resuming(self, seconds: float) -> bool:
         """Whether what an earlier connection left unacknowledged may still come, behind what is newer."""
-        return self._is_connected and seconds - self._granted_at.get("events", seconds) < self._settling
+        return self._is_resumed and seconds - self._granted_at.get("events", seconds) < self._settling
 
     def granted_now(self, session: SessionName, seconds: float) -> None:
         self._granted_at[session] = seconds
 
     def lost(self, session: SessionName) -> None:
         self._granted_at.pop(session, None)
-        self._is_connected = self._is_connected and session != "events"
+        self._is_resumed = self._is_resumed and session != "events"
         self._first_read_at = None
         self.upto = None
         self._was_away = True
@@ -96,7 +96,9 @@ class Standing:
     def asks(self, now: int, *, due: bool) -> bool:
         """Whether a mark is to be sent at `now` (microseconds): in turn, or since a rule waits for one."""
         waited = now - self._asked_at
-        if waited < MARK_EVERY and not (due and waited >= MARK_AGAIN and (self.upto or 0) >= self._asked_at):
+        if waited < (MARK_EVERY if self.caught_up else MARK_SEARCHING) and not (
+            due and waited >= MARK_AGAIN and (self.upto or 0) >= self._asked_at
+        ):
             return False
         self._asked_at = now
         return True

@@ -4,7 +4,16 @@ from dataclasses import dataclass
 
 import pytest
 
-from ingest.standing import MARK_AGAIN, MARK_EVERY, MARK_PATIENCE_SECONDS, PAUSE, SECOND, Stall, Standing
+from ingest.standing import (
+    MARK_AGAIN,
+    MARK_EVERY,
+    MARK_PATIENCE_SECONDS,
+    MARK_SEARCHING,
+    PAUSE,
+    SECOND,
+    Stall,
+    Standing,
+)
 
 NOW = 1_795_000_000 * SECOND
 
@@ -109,11 +118,11 @@ def test_a_broker_without_marks_does_not_stop_the_clock_for_ever(*, ever: bool, 
 
 
 def test_marks_are_sent_in_turn_and_at_once_for_a_rule_that_waits(stream: Stream) -> None:
-    """But not again before the last is back, nor in a storm."""
+    """But not again before the last is back, nor in a storm; more often while it is not known how far all is read."""
     standing = _granted(stream)
     assert standing.asks(NOW, due=False)
-    assert not standing.asks(NOW + MARK_EVERY - 1, due=False)
-    assert not standing.asks(NOW + MARK_EVERY - 1, due=True)
+    assert not standing.asks(NOW + MARK_SEARCHING - 1, due=False)
+    assert not standing.asks(NOW + MARK_SEARCHING - 1, due=True)
     assert _settle(standing, 197.0, 200.0)[-1]
     assert not standing.asks(NOW + MARK_AGAIN - 1, due=True)
     assert standing.asks(NOW + MARK_AGAIN, due=True)
@@ -151,16 +160,16 @@ def test_while_the_connection_stands_only_a_long_pause_is_a_stall(stream: Stream
 
 
 def test_what_comes_is_mixed_for_as_long_as_an_earlier_connection_may_have_left_something(stream: Stream) -> None:
-    """From the connection on, until what it left has come again; never while there is none."""
+    """From the connection to a session that was kept, until what it left has come again; never while there is none."""
     standing = Standing(stream, [stream], ack_wait=2.0, alive_at=None)
     assert not standing.is_resuming(100.0)
-    standing.connected_now("heartbeats")
+    standing.resumed("heartbeats")
     assert not standing.is_resuming(100.0)
-    standing.connected_now("events")
+    standing.resumed("events")
     assert standing.is_resuming(100.0)
     standing.granted_now("events", 110.0)
     assert [standing.is_resuming(seconds) for seconds in (112.9, 113.0)] == [True, False]
-    standing.connected_now("events")
+    standing.resumed("events")
     standing.lost("heartbeats")
     standing.granted_now("events", 120.0)
     assert standing.is_resuming(121.0)
