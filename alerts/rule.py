@@ -50,7 +50,8 @@ STATES: Mapping[str, HeldState] = {
         device=None, over="restored",
     ),
     "low": HeldState(
-        begins=EVENT_TYPES["battery.low"], ends=EVENT_TYPES["battery.ok"], subject=Subject.DEVICE, device=None, over="ok",
+        begins=EVENT_TYPES["battery.low"], ends=EVENT_TYPES["battery.ok"], subject=Subject.DEVICE, device=None,
+        over="ok",
     ),
 }  # fmt: skip
 

@@ -52,7 +52,7 @@ WORLD: dict[str, Any] = {
         {"id": MATTRESS, "site": 1, "code": "mat-2", "kind": "bed_sensor", "place": 6, "gateway": GATE},
         {"id": GATE, "site": 1, "code": "gw-h", "kind": "gateway", "heartbeat": MINUTE},
         {"id": WRIST, "site": 1, "code": "wrist", "kind": "motion", "resident": 3},
-        {"id": PENDANT, "site": 1, "code": "fall-1", "kind": "fall", "resident": 1},
+        {"id": PENDANT, "site": 1, "code": "fall-1", "kind": "fall", "place": None, "resident": 1},
     ],
 }  # fmt: skip
 HERE = {"presence": "home"}
