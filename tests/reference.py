@@ -127,7 +127,7 @@ class Reference(Inactive):
 
     def _spoken_for(self, code: str, e: dict[str, Any], device: dict[str, Any]) -> Subject | None:
         rule = self.rules[code]
-        if rule["state"] in {"tampered", "low"}:
+        if STATES[rule["state"]][2] is None:
             key = ("device", e["device"])
         elif device["place"]:
             key = ("place", device["place"])
@@ -333,7 +333,7 @@ class Reference(Inactive):
             return document.get("presence", "home") in rule["presence"]
         if rule["primitive"] == "silent":
             return document["kind"] in rule["kinds"]
-        return rule["state"] == "tampered" or self._has_sensor(rule, kind, number, document)
+        return STATES[rule["state"]][2] is None or self._has_sensor(rule, kind, number, document)
 
     def _has_sensor(self, rule: dict[str, Any], kind: str, number: int, document: dict[str, Any]) -> bool:
         tells = [d for d in self.registry["device"].values() if d["kind"] == STATES[rule["state"]][2]]
