@@ -138,6 +138,7 @@ DAYS_ALERTS = [
     "H-01 P3 21:31 cleared closed",
     "H-01 P3 23:02 active new",
     "A-01 P2 04:45 cleared new",
+    "H-03 P3 07:40 active new",
 ]
 
 
@@ -207,6 +208,7 @@ def test_rules_of_a_file_change_the_thresholds(files: Path) -> None:
     backtest(files, "--rules", str(files / "rules.toml"), "--output", str(files / "out"))
     assert [short(alert) for alert in alerts_in(files / "out")] == [
         "D-03 P2 20:07 cleared new", "S-01 P1 20:30 active new", "A-01 P1 22:45 cleared new",
+        "H-03 P3 07:40 active new",
     ]  # fmt: skip
 
 

@@ -24,7 +24,8 @@ from tests.parts import RunningBroker, broker
 __all__ = ["broker"]
 
 RESTARTS = 10
-COMMITTED, IN_FLIGHT = 15, 40
+# So many in flight that their new packet ids reach those that marks have used up meanwhile.
+COMMITTED, IN_FLIGHT = 15, 200
 
 
 class NoGenerations(Tracker):
