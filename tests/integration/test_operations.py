@@ -147,7 +147,7 @@ def test_parts_that_hang_or_are_gone(stack: Stack) -> None:
     """The doctor works while parts are down and names each: two do not run, two do not answer."""
     pids = children(stack)
     with ExitStack() as exits:
-        exits.callback(until, "the stack is ready again", lambda: ready(stack), 60)
+        exits.callback(until, "the stack is ready again", lambda: ready(stack), 180)
         stack.pause()
         exits.callback(stack.resume)
         for part in ("api", "broker"):

@@ -131,7 +131,7 @@ async def test_a_stopped_holder_is_followed_and_stands_by_when_it_wakes(
         first.send(signal.SIGSTOP)
         await publish(client, 20, 40)
         await second.said("ending its session")
-        await until(lambda: connected(pool, epoch), 2 * PATIENCE)
+        await until(lambda: connected(pool, epoch), 4 * PATIENCE)
         await publish(client, 40, 60)
         await all_there_once(pool, 60)
         before = len(first.log)
