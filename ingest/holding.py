@@ -16,8 +16,9 @@ from ingest.protocol import Engine
 from ingest.state import load_states
 from ingest.stretch import micros_of, moment
 from ingest.writer import LOCK_SECONDS, Writer
-from store.errors import StoreError, translated
+from store.errors import LockTimeout, StoreError, translated
 from store.head import Fenced, lock_head, raise_epoch
+from store.holder import end_writers
 from store.partitions import ensure_partitions
 from store.pool import Connection
 
@@ -44,12 +45,21 @@ async def take_over(conn: Connection, engine: Engine, *, prove: Callable[[int], 
     `prove` shows, on another connection, that the holder of an epoch lives; `Fenced` ends what it raises it in.
     """
     with translated():
-        epoch = await raise_epoch(conn, wait=LOCK_SECONDS)
+        epoch = await _raised(conn)
         async with _proving(lambda: prove(epoch)):
             holding = await _rebuilt(conn, engine, epoch)
         # Whoever was followed meanwhile must not connect to the broker.
         await prove(epoch)
     return holding
+
+
+async def _raised(conn: Connection) -> int:
+    try:
+        return await raise_epoch(conn, wait=LOCK_SECONDS)
+    except LockTimeout:
+        ended = await end_writers(conn)
+        log.warning("an earlier holder kept the head row: ended its transactions", extra={"ended": ended})
+        raise
 
 
 @asynccontextmanager

@@ -31,7 +31,7 @@ class EventReceiver:
         self._held_bytes = held_bytes
         self.marks = Marks(EVENT_CHANNELS, qos=1)
         # Read by the event loop. Seconds of the monotonic clock.
-        self.redelivered_at = float("-inf")
+        self.redelivered_at = self.arrived_at = self.resent_at = float("-inf")
 
     def begin(self) -> int:
         self.marks.begin()
@@ -67,7 +67,12 @@ class EventReceiver:
         if message.dup:
             self.redelivered_at = now
         serial = self._tracker.arrived(message.packet, content, dup=message.dup, now=now)
-        return None if serial is None else Receipt(self._tracker.generation, message.packet, serial)
+        if serial is None:
+            return None
+        self.arrived_at = now
+        if message.dup:
+            self.resent_at = now
+        return Receipt(self._tracker.generation, message.packet, serial)
 
     def burst_ended(self) -> None:
         self._inbox.burst_ended()

@@ -19,6 +19,8 @@ MARK_SEARCHING = SECOND // 4
 MARK_AGAIN = SECOND // 20
 # A loop that did not come round for so long may have been frozen whole, with a backlog unread in its socket.
 FROZEN_SECONDS = 2.0
+# The longest that messages of a resumed connection are held back, whatever the broker does.
+RESUMING_SECONDS = 30.0
 # A broker that does not let us publish our marks must not stop the clock of the rules for ever.
 MARK_PATIENCE_SECONDS = 60.0
 
@@ -34,10 +36,19 @@ class Read(Protocol):
 
 
 class Deliveries(Protocol):
-    """What the network thread tells of the stream of messages. Seconds of the monotonic clock."""
+    """What the network thread tells of the stream of messages. Seconds of the monotonic clock.
+
+    The last redelivery, the last message that this connection had not brought before, and the last that was both.
+    """
 
     @property
     def redelivered_at(self) -> float: ...
+
+    @property
+    def arrived_at(self) -> float: ...
+
+    @property
+    def resent_at(self) -> float: ...
 
 
 class Stall(NamedTuple):
@@ -50,7 +61,8 @@ class Stall(NamedTuple):
 class Standing:
     """Caught up to `upto`: everything that was sent before then has been read, redeliveries included.
 
-    `alive_at` is the last moment known to be so and written, None in a new database. Both are microseconds.
+    `alive_at` is the last moment known to be so and written, None in a new database. Both are microseconds. `marks`:
+    those of the durable session come first.
     """
 
     def __init__(self, deliveries: Deliveries, marks: Sequence[Read], *, ack_wait: float, alive_at: int | None) -> None:
@@ -80,8 +92,21 @@ class Standing:
         self._is_resumed = self._is_resumed or session == "events"
 
     def is_resuming(self, seconds: float) -> bool:
-        """Whether what an earlier connection left unacknowledged may still come, behind what is newer."""
-        return self._is_resumed and seconds - self._granted_at.get("events", seconds) < self._settling
+        """Whether what an earlier connection left unacknowledged may still come, behind what is newer.
+
+        Once it is over it stays so until the session is resumed again.
+        """
+        since_grant = seconds - self._granted_at.get("events", seconds)
+        if since_grant >= self._settling and self._is_all_resent(seconds):
+            self._is_resumed = False
+        return self._is_resumed and since_grant < RESUMING_SECONDS
+
+    def _is_all_resent(self, seconds: float) -> bool:
+        """By a mark, or since nothing comes: so much is unacknowledged that a mark would come only after it."""
+        if seconds - self._deliveries.resent_at < self._settling:
+            return False
+        is_read = self._marks[0].upto is not None
+        return is_read or seconds - self._deliveries.arrived_at >= self._settling
 
     def granted_now(self, session: SessionName, seconds: float) -> None:
         self._granted_at[session] = seconds

@@ -40,6 +40,18 @@ async def end_holder(conn: Connection) -> bool:
     return row is not None and row["ended"] > 0
 
 
+async def end_writers(conn: Connection) -> int:
+    """End the transactions of other sessions of this session's name. Only for who has the partition's lock.
+
+    A holder that stopped in the middle of a COPY keeps the head row: to the server it is busy, not idle. Returns how
+    many were ended.
+    """
+    name = conn.info.parameter_status("application_name")
+    with translated():
+        row = await (await conn.execute(SQL["end_writers"], {"name": name})).fetchone()
+    return 0 if row is None else int(row["ended"])
+
+
 async def prove(conn: Connection, epoch: int) -> None:
     """Show that the holder lives, where it has no batch to commit. Raises `Fenced` where its epoch has passed."""
     with translated():

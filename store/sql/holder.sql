@@ -11,6 +11,13 @@ SELECT count(pg_terminate_backend(pid)) AS ended
    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
    AND classid::bigint = 7421000190635 >> 32 AND objid::bigint = 7421000190635 & 4294967295
 
+-- name: end_writers
+-- End what an earlier holder has open on the log, for whoever has the partition's lock now.
+SELECT count(pg_terminate_backend(pid)) AS ended
+  FROM pg_stat_activity
+ WHERE application_name = %(name)s AND datname = current_database() AND pid <> pg_backend_pid()
+   AND xact_start IS NOT NULL
+
 -- name: prove_holding
 -- A new batch id, where there is nothing to commit yet: the holder lives. No row where its epoch has passed.
 UPDATE head SET batch = %(batch)s WHERE partition = 'main' AND epoch = %(epoch)s

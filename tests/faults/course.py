@@ -1,5 +1,6 @@
 """A course of events: restarts, a while without database and one without ingest, while 10,000 devices beat."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -79,6 +80,18 @@ def _number(conn: psycopg.Connection[Any], query: str) -> int:
 
 def silent(stack: Stack) -> list[tuple[str, str]]:
     return [(alert["site"], alert["subject"]["code"]) for alert in stack.all("/alerts?rule=H-02")]
+
+
+def taken_in(stack: Stack, sites: Sequence[str]) -> str:
+    """The events of these sites in the order of the log, and what ingest said of its connections and pauses."""
+    query = """
+        SELECT position, code, effective_at, received_at, flags FROM event
+          JOIN (SELECT device.id, site.code FROM device JOIN site ON site.id = device.site) AS d ON d.id = event.device
+         WHERE code = ANY(%s) ORDER BY position"""
+    with psycopg.connect(running(stack.data).database_url) as conn:
+        rows = [str(row) for row in conn.execute(query, [list(sites)])]
+    said = [line for line in stack.log.read_text(errors="replace").splitlines() if '"part": "ingest"' in line]
+    return "\n".join([*rows, *said[-60:]])
 
 
 def _say_backlog(stack: Stack, opened: datetime) -> None:

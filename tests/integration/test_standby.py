@@ -13,7 +13,7 @@ import pytest
 
 from devices.registry import import_registry
 from ingest.post import FIRST_CHANCE_SECONDS, Post
-from store.head import Fenced
+from store.head import Fenced, lock_head
 from store.holder import check_epoch, prove
 from store.pool import Pool, connect
 from tests.homes import ONE_HOME
@@ -146,6 +146,28 @@ async def test_a_stopped_holder_is_followed_and_stands_by_when_it_wakes(
         await publish(client, 70, 80)
         await all_there_once(pool, 80)
         assert await value(pool, "SELECT epoch FROM head") == epoch + 2
+
+
+async def test_a_holder_stopped_in_the_middle_of_a_copy_is_followed(
+    broker: RunningBroker, database_url: str, pool: Pool
+) -> None:
+    """Its transaction keeps the head row and is busy in the server's eyes: whoever follows ends it."""
+    async with ingests(broker, database_url, pool) as (first, second):
+        epoch = await value(pool, "SELECT epoch FROM head")
+        # Not as a context: that would end the COPY politely.
+        stuck = await connect(database_url, name="ingest")
+        try:
+            await stuck.execute("BEGIN")
+            await lock_head(stuck)
+            stuck.pgconn.send_query(b"COPY quarantine FROM STDIN")
+            busy = "pg_stat_activity WHERE state = 'active' AND starts_with(query, 'COPY quarantine')"
+            await until(lambda: count(pool, busy))
+            first.send(signal.SIGKILL)
+            await second.said("kept the head row")
+            await until(lambda: connected(pool, epoch), 2 * PATIENCE)
+        finally:
+            await stuck.close()
+        assert await value(pool, "SELECT epoch FROM head") == epoch + 1
 
 
 async def test_after_a_lost_connection_the_holder_comes_first(database_url: str, pool: Pool) -> None:

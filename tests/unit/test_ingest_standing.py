@@ -23,6 +23,8 @@ class Stream:
     """What the network threads would tell."""
 
     redelivered_at: float = float("-inf")
+    arrived_at: float = float("-inf")
+    resent_at: float = float("-inf")
     upto: int | None = None
     ever: bool = True
 
@@ -159,8 +161,16 @@ def test_while_the_connection_stands_only_a_long_pause_is_a_stall(stream: Stream
     assert standing.stall_before(NOW + 2 * SECOND) == Stall(NOW, NOW + 2 * SECOND)
 
 
-def test_what_comes_is_mixed_for_as_long_as_an_earlier_connection_may_have_left_something(stream: Stream) -> None:
+def _resumed(stream: Stream, at: float) -> Standing:
+    standing = Standing(stream, [stream], ack_wait=2.0, alive_at=None)
+    standing.resumed("events")
+    standing.granted_now("events", at)
+    return standing
+
+
+def test_what_comes_is_mixed_for_as_long_as_an_earlier_connection_may_have_left_something() -> None:
     """From the connection to a session that was kept, until what it left has come again; never while there is none."""
+    stream = Stream(upto=NOW)
     standing = Standing(stream, [stream], ack_wait=2.0, alive_at=None)
     assert not standing.is_resuming(100.0)
     standing.resumed("heartbeats")
@@ -175,3 +185,25 @@ def test_what_comes_is_mixed_for_as_long_as_an_earlier_connection_may_have_left_
     assert standing.is_resuming(121.0)
     standing.lost("events")
     assert not standing.is_resuming(121.0)
+
+
+def test_a_slow_broker_has_not_sent_all_again_before_a_mark_is_back(stream: Stream) -> None:
+    """What it owes may begin to come late: held back until a mark is behind it, and until no more came for a while."""
+    standing = _resumed(stream, 110.0)
+    stream.arrived_at = 112.5
+    assert standing.is_resuming(115.0)
+    stream.upto = NOW
+    stream.resent_at = stream.arrived_at = 114.0
+    assert [standing.is_resuming(seconds) for seconds in (116.9, 117.0)] == [True, False]
+    stream.resent_at = 117.5
+    assert not standing.is_resuming(117.6), "once over it is over"
+
+
+def test_no_mark_comes_while_too_much_is_unacknowledged(stream: Stream) -> None:
+    """Then nothing comes at all: all that was owed is here. A broker that never rests is not waited for for ever."""
+    standing = _resumed(stream, 110.0)
+    stream.arrived_at = 115.0
+    assert [standing.is_resuming(seconds) for seconds in (117.9, 118.0)] == [True, False]
+    standing = _resumed(stream, 110.0)
+    stream.arrived_at = stream.resent_at = 139.0
+    assert [standing.is_resuming(seconds) for seconds in (139.9, 140.0)] == [True, False]
