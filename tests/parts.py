@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -68,16 +69,25 @@ def paused_database(server_url: str) -> Iterator[None]:
     with psycopg.connect(server_url) as conn:
         server = psutil.Process(conn.info.backend_pid).parent()
         assert server is not None
-        processes = [server, *server.children(recursive=True)]
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.suspend()
+    # The server first, or it makes one more process for whoever comes back while its processes are counted.
+    _stop(server)
+    processes = [server, *server.children(recursive=True)]
+    for process in processes[1:]:
+        _stop(process)
     try:
         yield
     finally:
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.resume()
+
+
+def _stop(process: psutil.Process) -> None:
+    """Suspend it and see it stopped: the signal alone may be delivered a little later."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.suspend()
+        while process.status() not in {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE}:
+            time.sleep(0.001)
 
 
 def free_port() -> int:
