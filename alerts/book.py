@@ -143,7 +143,7 @@ class Book:
         watch.touch(np.array([row], np.intp))
         if watch.active[row] and not watch.terms.rule.person_clears:
             watch.muted[row] = watch.severity[row]
-            watch.mute_due[row] = when.at + MUTE
+            watch.mute_due[row] = NEVER if watch.terms.rule.lapses else when.at + MUTE
             watch.due[row] = min(watch.due[row], int(watch.mute_end(np.array([row], np.intp))[0]))
         watch.active[row] = watch.active[row] and not watch.terms.rule.person_clears
         self._ended(watch.over(row, when))

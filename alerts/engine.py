@@ -15,6 +15,7 @@ from alerts.overrides import parse_overrides
 from alerts.primitives.event import EventWatch
 from alerts.primitives.held import HeldWatch
 from alerts.primitives.inactive import InactiveWatch
+from alerts.primitives.sequence import SequenceWatch
 from alerts.primitives.silent import SilentWatch
 from alerts.registry_view import RegistryView
 from alerts.rule import Rule
@@ -23,7 +24,9 @@ from alerts.table import Journal
 from alerts.watch import Terms, Watch
 from store.head import InputEntry
 
-PRIMITIVES: dict[str, type[Watch]] = {"event": EventWatch, "held": HeldWatch, "silent": SilentWatch}
+PRIMITIVES: dict[str, type[Watch]] = {
+    "event": EventWatch, "held": HeldWatch, "silent": SilentWatch, "sequence": SequenceWatch,
+}  # fmt: skip
 
 
 def _watch_of(rule: Rule) -> type[Watch]:

@@ -215,6 +215,7 @@ class RegistryView:
     def _take_places(self, documents: dict[int, Any], ids: Rows, touched: Touched) -> None:
         self._open(self.places, ids)
         places = self.places
+        known, roles = places.present[ids], places.role[ids]
         for i in ids:
             document = documents.get(int(i))
             places.present[i] = document is not None
@@ -225,6 +226,9 @@ class RegistryView:
                 places.sealed[i] = bool(document.get("sealed"))
                 places.hours[i] = self._hours(document.get("open_hours"))
         touched.places = np.union1d(touched.places, ids)
+        if len(moved := ids[known & (roles != places.role[ids])]):  # what stands there tells of something else
+            there = np.flatnonzero(np.isin(self.devices.place[: self.devices.size], moved))
+            touched.devices = np.union1d(touched.devices, there)
 
     def _take_residents(self, documents: dict[int, Any], ids: Rows, touched: Touched) -> None:
         self._open(self.residents, ids)

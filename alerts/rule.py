@@ -57,11 +57,24 @@ STATES: Mapping[str, HeldState] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What begins or ends a sequence: events of these types, told at a place of one of `at`, at none of `not_at`.
+
+    Empty `at` is any place; a device that stands at no place is at none of them.
+    """
+
+    on: tuple[int, ...]
+    at: frozenset[str] = frozenset()
+    not_at: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """From `after` microseconds on, within a daily window of local time (or outside it), it is this severe.
 
     `key` is the table that sets it, empty for the rule's own, `steps.1` for the first further one; `off_hours`: only
-    outside the place's open hours. A step of NO_SEVERITY is not there until an override sets it.
+    outside the place's open hours; `whole`: only where what it waits for began in the same window. A step of
+    NO_SEVERITY is not there until an override sets it.
     """
 
     after: int
@@ -70,6 +83,7 @@ class Step:
     between: tuple[time, time] | None = None
     outside: bool = False
     off_hours: bool = False
+    whole: bool = False
 
     def named(self, setting: str) -> str:
         """The key under which one of its settings is set."""
@@ -93,7 +107,8 @@ class Case:
 class Rule:
     """One rule of the catalogue. `document` is what it was read from.
 
-    `ends_within`: for how many microseconds after it happened its end is heard; None for ever.
+    `ends_within`: for how many microseconds after it happened its end is heard; None for ever. `first` and `then` are
+    the parts of a sequence.
     """
 
     code: str
@@ -110,6 +125,8 @@ class Rule:
     ends: tuple[int, ...] = ()
     ends_within: int | None = None
     state: HeldState | None = None
+    first: Part | None = None
+    then: Part | None = None
     otherwise: Subject | None = None
     roles: frozenset[str] = frozenset()
     sealed: bool = False
@@ -123,6 +140,11 @@ class Rule:
         """The keys that an override may set: none where nothing may weaken the rule."""
         return frozenset() if self.never_suppressed else settings(self.primitive, self.steps)
 
+    @property
+    def lapses(self) -> bool:
+        """Whether it is nothing any more once the window is over in which it began."""
+        return any(step.whole for step in self.steps)
+
 
 def settings(primitive: str, steps: tuple[Step, ...]) -> frozenset[str]:
     """The keys that the steps of a rule take their settings from."""
@@ -132,7 +154,7 @@ def settings(primitive: str, steps: tuple[Step, ...]) -> frozenset[str]:
         keys |= {step.named("after") for step in there}
     if any(step.key.startswith(STEPS) for step in steps):
         keys.add(STEPS)
-    return frozenset(keys | {step.named("between") for step in steps if step.key and step.between})
+    return frozenset(keys | {step.named("between") for step in steps if step.between and not step.outside})
 
 
 def parse_setting(primitive: str, key: str, value: Any) -> Any:

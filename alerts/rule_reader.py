@@ -13,6 +13,7 @@ from alerts.rule import (
     STATES,
     STEPS,
     Case,
+    Part,
     Rule,
     Step,
     parse_between,
@@ -34,6 +35,7 @@ _OWN: Mapping[str, set[str]] = {
     "event": {"on", "ends", "ends_within"},
     "held": {"state", "after", "night", "off_hours", "roles", "sealed", "sites", "otherwise", "when"},
     "silent": {"kinds", "after", "sites", "when", "on", "presence", "steps"},
+    "sequence": {"first", "then", "kinds", "after", "between", "whole", "sites", "when", "presence", "steps"},
 }
 _OF_PEOPLE = ("on", "presence")
 _OF_DOORS = ("roles", "sealed", "off_hours")
@@ -77,6 +79,8 @@ class RuleReader:
             inhibits=self.inhibits(),
             cases=tuple(self.case(n, case, primitive, steps) for n, case in enumerate(self.tables("when"))),
             on=self.types("on") if primitive == "event" or self.is_about_a_person else (),
+            first=self.part("first") if primitive == "sequence" else None,
+            then=self.then() if primitive == "sequence" else None,
             ends=self.ends(),
             ends_within=self.ends_within(),
             state=state,
@@ -84,8 +88,8 @@ class RuleReader:
             roles=frozenset(self.optional("roles", ROLES)),
             sealed=self.flag("sealed"),
             sites=self.optional("sites", SITE_KINDS),
-            kinds=self.choices("kinds", DEVICE_KINDS) if primitive == "silent" else (),
-            presence=self.choices("presence", PRESENCES) if self.is_about_a_person else (),
+            kinds=self.choices("kinds", DEVICE_KINDS) if primitive in {"silent", "sequence"} else (),
+            presence=self.choices("presence", PRESENCES) if primitive == "sequence" or self.is_about_a_person else (),
             person_clears=self.person_clears(primitive),
             document=self.document,
         )
@@ -107,10 +111,12 @@ class RuleReader:
         return value
 
     def choices(self, key: str, known: Any) -> tuple[str, ...]:
-        return tuple(self.one_of(key, value, known) for value in self.entries(key))
+        return self.listed(key, self.document.get(key), known)
 
-    def entries(self, key: str) -> list[Any]:
-        values = self.document.get(key)
+    def listed(self, key: str, values: Any, known: Any) -> tuple[str, ...]:
+        return tuple(self.one_of(key, value, known) for value in self.entries(key, values))
+
+    def entries(self, key: str, values: Any) -> list[Any]:
         if not isinstance(values, list) or not values or len(set(map(str, values))) != len(values):
             raise self.wrong(key, "a list is needed, not empty, each entry once")
         return values
@@ -119,7 +125,7 @@ class RuleReader:
         return self.choices(key, known) if key in self.document else ()
 
     def tables(self, key: str) -> list[Any]:
-        return self.entries(key) if key in self.document else []
+        return self.entries(key, self.document[key]) if key in self.document else []
 
     def text(self, key: str, part: str | None = None) -> str:
         value = self.document.get(key)
@@ -156,6 +162,29 @@ class RuleReader:
     def types(self, key: str) -> tuple[int, ...]:
         return tuple(EVENT_TYPES[name] for name in self.choices(key, EVENT_TYPES))
 
+    def part(self, key: str) -> Part:
+        """One part of a sequence."""
+        table: Any = self.document.get(key)
+        prefix = f"{key}."
+        self.known(table, {"on", "at", "not_at"}, prefix)
+        given = {name: self.listed(prefix + name, table[name], ROLES) for name in ("at", "not_at") if name in table}
+        if len(given) > 1:
+            raise self.wrong(f"{prefix}not_at", "either at or not_at, not both")
+        types = self.listed(f"{prefix}on", table.get("on"), EVENT_TYPES)
+        return Part(
+            on=tuple(EVENT_TYPES[name] for name in types),
+            at=frozenset(given.get("at", ())),
+            not_at=frozenset(given.get("not_at", ())),
+        )
+
+    def then(self) -> Part:
+        """What ends it; nothing may both begin and end it."""
+        first, then = self.part("first"), self.part("then")
+        apart = first.at and (first.at <= then.not_at or (then.at and not first.at & then.at))
+        if set(first.on) & set(then.on) and not apart:
+            raise self.wrong("then.on", "the same event at the same place cannot both begin and end it")
+        return then
+
     def ends(self) -> tuple[int, ...]:
         ends = self.types("ends") if "ends" in self.document else ()
         if both := set(ends) & set(self.types("on") if ends else ()):
@@ -175,6 +204,7 @@ class RuleReader:
             "event": {Subject.RESIDENT, Subject.SITE},
             "held": {state.subject for word, state in STATES.items() if word == self.document.get("state")},
             "silent": {Subject.DEVICE, Subject.RESIDENT},
+            "sequence": {Subject.RESIDENT},
         }[primitive]
         if value not in may:
             words = " or a ".join(sorted(s.word for s in may))
@@ -213,7 +243,9 @@ class RuleReader:
     def person_clears(self, primitive: str) -> bool:
         clear, state = self.document.get("clear"), STATES.get(str(self.document.get("state")))
         silent = "activity" if self.is_about_a_person else "heard"
-        wanted = {"event": "person", "held": {"state": state.over if state else ""}, "silent": silent}[primitive]
+        wanted = {
+            "event": "person", "held": {"state": state.over if state else ""}, "silent": silent, "sequence": "then",
+        }[primitive]  # fmt: skip
         if clear != wanted:
             raise self.wrong("clear", f"such a rule of primitive {primitive} is cleared by {wanted!r}")
         return primitive == "event"
@@ -243,7 +275,8 @@ class RuleReader:
         if night is not None:
             self.known(night, {"between", "after", "severity"}, "night.")
             between = self.value(night, "night.", "between", parse_between)
-        steps = [self.step(primitive, "", self.document, between=between, outside=between is not None)]
+        own = {"between": between, "outside": between is not None} if primitive != "sequence" else self.window()
+        steps = [self.step(primitive, "", self.document, **own)]
         if night is not None:
             steps.append(self.step(primitive, "night", night, between=between))
         if "off_hours" in self.document:
@@ -251,12 +284,20 @@ class RuleReader:
             steps.append(self.step(primitive, "off_hours", self.document["off_hours"], off_hours=True))
         return (*steps, *self.further(steps[0]))
 
+    def window(self) -> dict[str, Any]:
+        """When the deadline of a sequence may fall, and whether all of it lies there."""
+        between = self.value(self.document, "", "between", parse_between) if "between" in self.document else None
+        if self.flag("whole") and (between is None or STEPS in self.document):
+            raise self.wrong("whole", "it is of one step, and of its window between")
+        return {"between": between, "whole": self.flag("whole")}
+
     def further(self, first: Step) -> list[Step]:
         """What follows the rule's own step in one alert, with room for as many as an override may set."""
         if STEPS not in self.document:
             return []
-        given = self.value(self.document, "", STEPS, parse_steps)
-        if given[0][0] <= first.after or given[0][1] >= first.severity:
+        # An empty list is room for those that a case or an override sets.
+        given = () if self.document[STEPS] == [] else self.value(self.document, "", STEPS, parse_steps)
+        if given and (given[0][0] <= first.after or given[0][1] >= first.severity):
             raise self.wrong(STEPS, "the first of them is later and worse than the rule's own after and severity")
         absent = [(0, NO_SEVERITY)] * (MAX_STEPS - 1 - len(given))
         return [

@@ -83,8 +83,18 @@ class Span:
         i = np.searchsorted(self._opens, moments, side="right")
         return np.where(moments < self._shuts[i - 1], moments, self._opens[i])
 
+    def ends(self, moments: I64) -> I64:
+        """For each moment, when the window in which it lies is over; the moment itself where it lies in none."""
+        if not len(moments):
+            return moments
+        self._cover(int(moments.min()), int(moments.max()))
+        if not len(self._opens):
+            return moments
+        shuts = self._shuts[np.searchsorted(self._opens, moments, side="right") - 1]
+        return np.maximum(shuts, moments)
+
     def first_one(self, moment_: int) -> int:
-        """The same for one moment."""
+        """The same as `first`, for one moment."""
         self._cover(moment_, moment_)
         if not len(self._opens):
             return NEVER
@@ -137,6 +147,15 @@ class Schedule:
     def first_one(self, span: int, moment_: int) -> int:
         """The same as `first`, for one."""
         return moment_ if span == ALWAYS else self._spans[span].first_one(moment_)
+
+    def ends(self, spans: I32, moments: I64) -> I64:
+        """For each moment, when the window in which it lies is over: never for ALWAYS, at once where it is in none."""
+        result = np.full(len(moments), NEVER, np.int64)
+        for number in np.unique(spans):
+            if number != ALWAYS:
+                where = spans == number
+                result[where] = self._spans[number].ends(moments[where])
+        return result
 
     def first(self, spans: I32, moments: I64) -> I64:
         """For each moment, the first one not before it that lies in its window; ALWAYS is every moment."""

@@ -50,7 +50,8 @@ class Watch(Table):
     a person has claimed it, `parent` the alert that explains it while it is inhibited (0: none).
     `earliest` is the first deadline reckoned since it was last set to NEVER; nobody's state, it tells who feeds events
     in bulk whether a watermark among them would have fired anything.
-    Step k fires from `floor` or `since + after` on, whichever is later, within window `span`.
+    Step k fires from `floor` or `since + after` on, whichever is later, within window `span`; a `whole` one never
+    after the window in which `since` lies.
     """
 
     TRANSIENT: ClassVar = frozenset({"earliest"})
@@ -249,7 +250,7 @@ class Watch(Table):
             for setting, column in (("after", self.after), ("severity", self.grade)):
                 if step.named(setting) in values:
                     column[rows, k] = values[step.named(setting)]
-            if step.key and step.named("between") in values:
+            if step.between is not None and not step.outside and step.named("between") in values:
                 self._frame(rows, values[step.named("between")])
 
     @staticmethod
@@ -283,17 +284,28 @@ class Watch(Table):
         """When each step of each row falls due, NEVER for steps that are not there."""
         n = len(self.terms.rule.steps)
         moments: I64 = np.maximum(self.floor[rows, :n], since[:, None] + self.after[rows, :n])
-        for k in range(n):
+        for k, step in enumerate(self.terms.rule.steps):
             moments[:, k] = self.schedule.first(self.span[rows, k], moments[:, k])
+            if step.whole:
+                moments[moments[:, k] >= self.schedule.ends(self.span[rows, k], since), k] = NEVER
         return moments
 
     def steps_of(self, row: int, since: int) -> list[tuple[int, int]]:
         """When each step of one row falls due, and how severe it is; the same as `reach`, for the few."""
+        if self.terms.rule.lapses:
+            due = self.reach(np.array([row], np.intp), np.array([since], np.int64))[0]
+            return list(zip(due.tolist(), self.grade[row, : len(due)].tolist(), strict=True))
         steps = []
         for k in range(len(self.terms.rule.steps)):
-            due = max(int(self.floor[row, k]), since + int(self.after[row, k]))
-            steps.append((self.schedule.first_one(int(self.span[row, k]), due), int(self.grade[row, k])))
+            moment = max(int(self.floor[row, k]), since + int(self.after[row, k]))
+            steps.append((self.schedule.first_one(int(self.span[row, k]), moment), int(self.grade[row, k])))
         return steps
+
+    def least(self, rows: Rows) -> I64:
+        """The shortest time after which any step of each row may fire."""
+        n = len(self.terms.rule.steps)
+        least: I64 = np.where(self.grade[rows, :n] == NO_SEVERITY, NEVER, self.after[rows, :n]).min(axis=1)
+        return least
 
     def first_due(self, rows: Rows, since: I64, fired: I8 | int = NO_SEVERITY) -> I64:
         """The next deadline of a condition that holds since then and has reached `fired`."""

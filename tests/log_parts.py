@@ -23,7 +23,7 @@ Entry = dict[str, Any]
 
 START = micros(at("21:30"))
 FIRE_EXIT, GARDEN, GATEWAY, GUARD, BED, LEAK, LOOSE_LEAK, SMOKE, SECOND_SMOKE = range(11, 20)
-MOTION, METER, MATTRESS, GATE, WRIST, PENDANT = range(31, 37)
+MOTION, METER, MATTRESS, GATE, WRIST, PENDANT, HALL = range(31, 38)
 HOURS = ["06:00-12:00", "11:00-22:00"]
 # A home, and an institution whose garden door has hours and whose fire exit is sealed.
 WORLD: dict[str, Any] = {
@@ -52,6 +52,7 @@ WORLD: dict[str, Any] = {
         {"id": MATTRESS, "site": 1, "code": "mat-2", "kind": "bed_sensor", "place": 6, "gateway": GATE},
         {"id": GATE, "site": 1, "code": "gw-h", "kind": "gateway", "heartbeat": MINUTE},
         {"id": WRIST, "site": 1, "code": "wrist", "kind": "motion", "resident": 3},
+        {"id": HALL, "site": 1, "code": "pir-2", "kind": "motion", "place": None, "gateway": GATE},
         {"id": PENDANT, "site": 1, "code": "fall-1", "kind": "fall", "place": None, "resident": 1},
     ],
 }  # fmt: skip
@@ -81,6 +82,15 @@ OVERRIDES: tuple[tuple[str, list[dict[str, Any]]], ...] = (
     ("H-05", [{"scope": "device:c1/gw", "id": GATEWAY, "set": {"severity": "P4"}}]),
     ("I-03", [{**ALL, "enabled": False}]),
     ("I-03", []),
+    ("D-02", []),
+    ("D-02", [{**ALL, "set": {"after": "4min", "between": ["21:00", "05:00"]}}]),
+    ("D-02", [{"scope": "resident:r3", "id": 3, "set": {"steps": [{"after": "20min", "severity": "P1"}]}}]),
+    ("B-01", []),
+    ("B-01", [{**ALL, "set": {"after": "6min", "severity": "P3"}}]),
+    ("B-01", [{"scope": "site:h1", "id": 1, "set": {"between": ["21:30", "23:30"]}}]),
+    ("B-02", []),
+    ("B-02", [{**ALL, "set": {"after": "5min", "steps.1.after": "11min"}}]),
+    ("B-02", [{"scope": "resident:r1", "id": 1, "enabled": False}]),
     ("A-01", []),
     ("A-01", [{**ALL, "set": {"after": "20min", "steps.1.after": "45min", "steps.2.after": "1h"}}]),
     ("A-01", [{**ALL, "set": {"after": "7min", "steps": [{"after": "11min", "severity": "P1"}]}}]),
@@ -91,6 +101,7 @@ DEVICES = {d["id"]: d for d in WORLD["device"]}
 # Removed where they are there, else registered.
 COMING_AND_GOING = (
     DOOR, SECOND_DOOR, CAMERA, FIRE_EXIT, GARDEN, LEAK, LOOSE_LEAK, SMOKE, BED, GUARD, MOTION, GATE, WRIST, PENDANT,
+    HALL, MATTRESS,
 )  # fmt: skip
 CHANGES: tuple[dict[str, Any], ...] = (
     {"resident": [{**R2, "flags": ["dementia"]}]},
@@ -106,6 +117,12 @@ CHANGES: tuple[dict[str, Any], ...] = (
     {"place": [{**WORLD["place"][3], "open_hours": None}]},
     {"place": [{**WORLD["place"][3], "open_hours": []}]},
     {"place": [WORLD["place"][3]]},
+    {"place": [{**WORLD["place"][4], "role": "room"}]},
+    {"place": [WORLD["place"][4]]},
+    {"place": [{**WORLD["place"][1], "role": "entrance"}]},
+    {"resident": [{**R3, "flags": ["dementia"]}]},
+    {"device": [{**DEVICES[HALL], "place": 5}]},
+    {"device": [DEVICES[HALL]]},
     {"place": [{**WORLD["place"][2], "sealed": False}]},
     {"place": [WORLD["place"][2]]},
     {"site": [{**WORLD["site"][1], "kind": "home"}]},
@@ -122,7 +139,8 @@ EVENTS = (
     (LEAK, "leak.cleared"), (LOOSE_LEAK, "leak.detected"), (LOOSE_LEAK, "leak.cleared"), (SMOKE, "smoke.detected"),
     (SMOKE, "smoke.cleared"), (SECOND_SMOKE, "smoke.detected"), (SECOND_SMOKE, "smoke.cleared"),
     (SECOND_SMOKE, "gas.detected"), (SECOND_SMOKE, "gas.cleared"), (GATEWAY, "tamper.detected"),
-    (MOTION, "motion.detected"), (MOTION, "motion.detected"), (BED, "bed.left"), (METER, "water.metered"),
+    (MOTION, "motion.detected"), (MOTION, "motion.detected"), (BED, "bed.left"), (HALL, "motion.detected"),
+    (MATTRESS, "bed.left"), (MATTRESS, "bed.left"), (BED, "bed.entered"), (METER, "water.metered"),
     (METER, "water.metered"), (MATTRESS, "bed.entered"), (WRIST, "motion.detected"),
     (GATEWAY, "tamper.cleared"), (DOOR, "tamper.detected"), (DOOR, "tamper.cleared"), (DOOR, "battery.ok"),
     (PENDANT, "fall.detected"), (PENDANT, "fall.cancelled"),

@@ -21,6 +21,7 @@ from tests.reference_parts import (
     When,
     duration,
     hours,
+    inside,
 )
 
 
@@ -44,7 +45,7 @@ class Reference(Inactive):
             return
         ending = self._signs(e, device, late)
         if not e["stateless"]:
-            ending += self._state(e, device, late)
+            ending += self._state(e, device, late) + self._sequences(e, device, late)
         self._finish(ending, e)
         for code in self._rules_of("event"):
             self._tells(code, e, device, late)
@@ -114,16 +115,44 @@ class Reference(Inactive):
         for code in self._rules_of("held"):
             begins, ends, _ = STATES[self.rules[code]["state"]]
             s = self._spoken_for(code, e, device) if e["type"] in {begins, ends} else None
-            if s is None or not self._is_news(s, e, late):
-                continue
-            if e["type"] == begins:
-                s.reports.append((e["effective"], e["position"], True))
-                self._begin(s)
-            elif s.since is not None and s.since <= e["effective"]:
-                ending.append(s)
-            else:
-                self._shut(s, e)
+            if s is not None:
+                ending += self._reported(s, e, late, begins=e["type"] == begins)
         return ending
+
+    def _reported(self, s: Subject, e: dict[str, Any], late: bool, *, begins: bool) -> list[Subject]:
+        """One report of a state; returns the subject where that ends with something to tell."""
+        if not self._is_news(s, e, late):
+            return []
+        if begins:
+            s.reports.append((e["effective"], e["position"], True))
+            self._begin(s)
+        elif s.since is not None and s.since <= e["effective"]:
+            return [s]
+        else:
+            self._shut(s, e)
+        return []
+
+    def _sequences(self, e: dict[str, Any], device: dict[str, Any], late: bool) -> list[Subject]:
+        """The first or the second part of a sequence, for every resident of whom the device tells."""
+        ending: list[Subject] = []
+        for s in sorted(self.subjects.values(), key=Subject.order):
+            rule = self.rules[s.rule]
+            if rule["primitive"] != "sequence" or not s.present or not self._tells_of(device, s):
+                continue
+            first, then = (e["type"] in rule[k]["on"] and self._stands(device, rule[k]) for k in ("first", "then"))
+            if first and rule.get("whole") and not self._within(s, e["effective"]):
+                continue
+            if first or then:
+                ending += self._reported(s, e, late, begins=first)
+        return ending
+
+    def _within(self, s: Subject, moment: int) -> bool:
+        between = s.steps[0].between
+        return between is not None and inside(moment, self._zone(s), between)
+
+    def _stands(self, device: dict[str, Any], part: dict[str, Any]) -> bool:
+        role = self.registry["place"].get(device.get("place") or 0, {}).get("role")
+        return role in part["at"] if "at" in part else role not in part.get("not_at", [])
 
     def _spoken_for(self, code: str, e: dict[str, Any], device: dict[str, Any]) -> Subject | None:
         rule = self.rules[code]
@@ -175,7 +204,7 @@ class Reference(Inactive):
 
     def _shut(self, s: Subject, e: dict[str, Any]) -> None:
         end = e["effective"]
-        if s.kind == "resident":
+        if self._is_of_a_person(s):
             s.since, s.origin = end, e["position"]
             return
         s.reports = [r for r in s.reports if r[0] > end and r[2]]
@@ -248,7 +277,7 @@ class Reference(Inactive):
         if self.rules[s.rule]["primitive"] == "event":
             s.active = False
         elif s.active:
-            s.muted, s.mute_due = s.severity, e["at"] + MUTE
+            s.muted, s.mute_due = s.severity, None if self.rules[s.rule].get("whole") else e["at"] + MUTE
         self._ended(s, When(e["at"], e["at"], e["position"]))
 
     def _watermark(self, e: dict[str, Any]) -> None:
@@ -295,7 +324,7 @@ class Reference(Inactive):
             kind, number = key[1:]
             document = self.registry[kind][number]
             s = self._subject(*key, {"place": None, "site": number, **document})
-            if kind == "resident" and (s.since is None or not s.present):
+            if self._is_of_a_person(s) and (s.since is None or not s.present):
                 s.since, s.origin = e["at"], None
             s.present = True
             s.site = document.get("site", number)
@@ -315,7 +344,7 @@ class Reference(Inactive):
         wanted = []
         for code in rules:
             rule = self.rules[code]
-            if rule["primitive"] == "silent" or rule.get("state") == "open":
+            if rule["primitive"] in {"silent", "sequence"} or rule.get("state") == "open":
                 known = [(code, rule["subject"], n) for n in self.registry[rule["subject"]]]
             else:
                 known = [key for key in self.subjects if key[0] == code and rule["primitive"] == "held"]
@@ -330,10 +359,19 @@ class Reference(Inactive):
         if "sites" in rule and self.registry["site"][site]["kind"] not in rule["sites"]:
             return False
         if kind == "resident":
-            return document.get("presence", "home") in rule["presence"]
+            return document.get("presence", "home") in rule["presence"] and (
+                rule["primitive"] == "silent" or self._can_be_ended(rule, number, document)
+            )
         if rule["primitive"] == "silent":
             return document["kind"] in rule["kinds"]
         return STATES[rule["state"]][2] is None or self._has_sensor(rule, kind, number, document)
+
+    def _can_be_ended(self, rule: dict[str, Any], number: int, resident: dict[str, Any]) -> bool:
+        whom = Subject("", "resident", number, resident["site"])
+        return any(
+            d["kind"] in rule["kinds"] and self._stands(d, rule["then"]) and self._tells_of(d, whom)
+            for d in self.registry["device"].values()
+        )
 
     def _has_sensor(self, rule: dict[str, Any], kind: str, number: int, document: dict[str, Any]) -> bool:
         tells = [d for d in self.registry["device"].values() if d["kind"] == STATES[rule["state"]][2]]
@@ -358,13 +396,13 @@ class Reference(Inactive):
 
     def _steps(self, s: Subject) -> tuple[list[Step], bool]:
         rule, enabled = self.rules[s.rule], True
-        values: dict[str, Any] = {k: rule[k] for k in ("after", "severity") if k in rule}
+        values: dict[str, Any] = {k: rule[k] for k in ("after", "severity", "between") if k in rule}
         for table in ("night", "off_hours"):
             values |= {f"{table}.{k}": v for k, v in rule.get(table, {}).items()}
         for case in rule.get("when", []):
             if self._is_case(case, s):
                 values |= case["set"]
-        further: list[dict[str, Any]] = rule.get("steps", [])
+        further: list[dict[str, Any]] = values.pop("steps", rule.get("steps", []))
         for override in self.overrides[s.rule]:
             layer = override["scope"].partition(":")[0]
             mine = {"*": 0, "site": s.site, "place": s.place, s.kind: s.id}.get(layer)
@@ -376,14 +414,20 @@ class Reference(Inactive):
                 values |= given
                 enabled = override.get("enabled", enabled)
         steps = [Step(duration(values.get("after", "0s")), int(values["severity"][1]))]
-        if "night.between" in values:
-            start, end = values["night.between"]
-            steps[0].between, steps[0].outside = (time.fromisoformat(start), time.fromisoformat(end)), True
+        self._frame(steps[0], values, whole=rule.get("whole", False))
+        if steps[0].outside:
             night = duration(values["night.after"]), int(values["night.severity"][1])
             steps.append(Step(*night, between=steps[0].between))
         if "off_hours" in rule:
             steps.append(self._off_hours(s, values))
         return steps + self._further(rule, further, values), enabled
+
+    @staticmethod
+    def _frame(first: Step, values: dict[str, Any], *, whole: bool) -> None:
+        """The window of the rule's own step: its own, or all that is not night."""
+        first.outside, first.whole = "night.between" in values, whole
+        if given := values.get("night.between", values.get("between")):
+            first.between = time.fromisoformat(given[0]), time.fromisoformat(given[1])
 
     @staticmethod
     def _further(rule: dict[str, Any], given: list[dict[str, Any]], values: dict[str, Any]) -> list[Step]:
@@ -405,7 +449,8 @@ class Reference(Inactive):
         return step
 
     def _is_case(self, case: dict[str, Any], s: Subject) -> bool:
-        residents = [r for r in self.registry["resident"].values() if r["site"] == s.site]
+        known = self.registry["resident"]
+        residents = [known[s.id]] if s.kind == "resident" else [r for r in known.values() if r["site"] == s.site]
         return (
             case.get("site", self.registry["site"][s.site]["kind"]) == self.registry["site"][s.site]["kind"]
             and ("power" not in case or self.ever[s.id].get("power") == case["power"])

@@ -15,11 +15,12 @@ class Inactive(Alerts):
         self.meters: dict[int, tuple[int, float]] = {}  # when and what was last read
 
     def _people(self) -> list[Subject]:
-        found = [s for s in self.subjects.values() if s.kind == "resident" and self._is_silent(s)]
+        found = [s for s in self.subjects.values() if self._is_of_a_person(s)]
         return sorted((s for s in found if s.present and s.since is not None), key=Subject.order)
 
-    def _is_silent(self, s: Subject) -> bool:
-        return bool(self.rules[s.rule]["primitive"] == "silent")
+    def _is_of_a_person(self, s: Subject) -> bool:
+        """Whether the rule is about the silence of a resident."""
+        return s.kind == "resident" and bool(self.rules[s.rule]["primitive"] == "silent")
 
     # ------------------------------------------------------------ signs of life
     def _signs(self, e: dict[str, Any], device: dict[str, Any], late: bool) -> list[Subject]:

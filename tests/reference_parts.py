@@ -79,17 +79,21 @@ class Step:
     outside: bool = False
     floor: int | None = None
     windows: list[tuple[time, time]] | None = None  # off hours are outside these
+    whole: bool = False  # nothing any more once the window is over in which it began
 
     def due(self, since: int, zone: str) -> int:
         moment = max(since + self.after, self.floor if self.floor is not None else since)
         if self.windows is not None:
             return off_hours(moment, zone, self.windows)
+        if self.whole and self.between is not None:
+            there = inside(since, zone, self.between) and moment < next_edge(since, zone, self.between[1])
+            return moment if there else NEVER
         if self.between is None or inside(moment, zone, self.between) != self.outside:
             return moment
         return next_edge(moment, zone, self.between[1 if self.outside else 0])
 
     def terms(self) -> tuple[Any, ...]:
-        return self.after, self.severity, self.between, self.outside, self.windows
+        return self.after, self.severity, self.between, self.outside, self.windows, self.whole
 
 
 @dataclass(slots=True)

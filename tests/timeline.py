@@ -19,7 +19,7 @@ from alerts.engine import Engine
 from alerts.findings import Finding
 from alerts.schedule import micros, moment
 from store.head import InputEntry
-from tests.engine_parts import SHANGHAI, Line, at, columns, started
+from tests.engine_parts import SHANGHAI, Line, at, columns, rules_entry, started
 
 TICK = timedelta(minutes=1)
 
@@ -78,6 +78,10 @@ class Moment:
         """Nobody watched from then until now."""
         body = {"from": micros(at(since)), "to": micros(self._when)}
         return self._do(lambda now: now.line.enter("stall", self._when, body))
+
+    def rules(self, rule: str, overrides: list[dict[str, Any]]) -> "Moment":
+        """A new version of a rule is in force."""
+        return self._do(lambda now: now.line.enter("rules", self._when, rules_entry(rule, 2, overrides)))
 
     def close(self, rule: str) -> "Moment":
         """A person closes the newest alert of a rule."""

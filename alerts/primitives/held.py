@@ -28,7 +28,7 @@ Begin = tuple[int, int, int]  # time, position, flags
 
 
 @dataclass(slots=True)
-class _Batch:
+class Batch:
     """Reports of one batch, grouped by row, in the order of the log within each."""
 
     row: Rows
@@ -130,7 +130,7 @@ class HeldWatch(Watch):
         moves = self._in_order(_pick(batch, ~strange)) if not strange.all() else []
         return moves + self._one_by_one(_pick(batch, strange))
 
-    def _group(self, events: NDArray[np.void], late: Bools) -> _Batch | None:
+    def _group(self, events: NDArray[np.void], late: Bools) -> Batch | None:
         state, kind = self._state, events["type"]
         told = (kind == state.begins) | (kind == state.ends)
         where = np.flatnonzero(told & ((events["flags"] & FLAG_STATELESS) == 0))
@@ -146,7 +146,8 @@ class HeldWatch(Watch):
             return None
         where, rows = where[known], rows[known]
         order = np.argsort(rows, kind="stable")
-        return _batch(rows[order], events[where[order]], late[where[order]], state.begins)
+        told = events[where[order]]
+        return grouped(rows[order], told, late[where[order]], told["type"] == state.begins)
 
     def _rows_of_tellers(self, devices: Rows) -> Rows:
         """The row that each device speaks for, -1 for none."""
@@ -170,13 +171,13 @@ class HeldWatch(Watch):
             self.enlist(kind, *self._located(kind, fresh))
         return self.rows_of(kind, ids)
 
-    def _out_of_order(self, batch: _Batch) -> Bools:
+    def _out_of_order(self, batch: Batch) -> Bools:
         before = np.empty_like(batch.at)
         before[1:] = batch.at[:-1]
         before[batch.first] = self.latest[batch.row[batch.first]]
         return (batch.at < before) | batch.late
 
-    def _in_order(self, batch: _Batch) -> list[Move]:
+    def _in_order(self, batch: Batch) -> list[Move]:
         n = np.arange(len(batch.row))
         held_before = np.empty(len(n), np.bool_)
         held_before[1:] = batch.begins[:-1]
@@ -189,13 +190,12 @@ class HeldWatch(Watch):
         self._store(batch, began, anchor, since)
         return moves
 
-    def _ended(self, batch: _Batch, over: Rows, since: I64, stored: Bools, anchor: Rows) -> list[Move]:
+    def _ended(self, batch: Batch, over: Rows, since: I64, stored: Bools, anchor: Rows) -> list[Move]:
         """What the runs that ended in this batch fired before they did."""
         rows = batch.row[over]
         due = np.where(stored[over], self.due[rows], NEVER)
-        least = self.after[rows, : len(self.terms.rule.steps)].min(axis=1, initial=NEVER)
         # By receipt, not by its end: until that was known a watermark may have come.
-        long = ~stored[over] & (batch.events["received_at"][over] - since[over] >= least)
+        long = ~stored[over] & (batch.events["received_at"][over] - since[over] >= self.least(rows))
         due[long] = self.first_due(rows[long], since[over][long])
         moves: list[Move] = []
         for i in np.flatnonzero((due <= batch.at[over]) | (stored[over] & (self.fired[rows] != NO_SEVERITY))):
@@ -215,7 +215,7 @@ class HeldWatch(Watch):
             yield replace(over, kind=Kind.FIRE, at=due)
         yield over
 
-    def _store(self, batch: _Batch, began: Bools, anchor: Rows, since: I64) -> None:
+    def _store(self, batch: Batch, began: Bools, anchor: Rows, since: I64) -> None:
         """Where each row stands after the batch."""
         last, rows = batch.last, batch.row[batch.last]
         ends = np.maximum.accumulate(np.where(~batch.begins, np.arange(len(batch.row)), -1))[last]
@@ -234,7 +234,7 @@ class HeldWatch(Watch):
         self.since[rows], self.origin[rows], self.flags[rows] = since, events["position"], events["flags"]
         self.due[rows] = self.first_due(rows, since)
 
-    def _keep_repeats(self, batch: _Batch, start: Rows, holds: Bools) -> None:
+    def _keep_repeats(self, batch: Batch, start: Rows, holds: Bools) -> None:
         """Beginnings told while the state held: they matter only should an end before them come late."""
         more = holds & (start <= batch.last)
         for first, last in zip(start[more], batch.last[more], strict=True):
@@ -243,7 +243,7 @@ class HeldWatch(Watch):
             self._set_repeats(row, (*self._again.get(row, ()), *told))
 
     # ------------------------------------------------------------ out of order
-    def _one_by_one(self, batch: _Batch) -> list[Move]:
+    def _one_by_one(self, batch: Batch) -> list[Move]:
         moves: list[Move] = []
         anew: set[int] = set()  # rows whose stored run ended here: what that reached is not theirs any more
         for k in range(len(batch.row)):
@@ -301,21 +301,22 @@ def _begin_of(event: np.void) -> Begin:
     return int(event["effective_at"]), int(event["position"]), int(event["flags"])
 
 
-def _batch(rows: Rows, events: NDArray[np.void], late: Bools, begins: int) -> _Batch:
+def grouped(rows: Rows, events: NDArray[np.void], late: Bools, begins: Bools) -> Batch:
+    """Reports that are in the order of their rows."""
     first = np.ones(len(rows), np.bool_)
     first[1:] = rows[1:] != rows[:-1]
     last = np.append(np.flatnonzero(first)[1:], len(rows)) - 1
-    return _Batch(
-        row=rows, at=events["effective_at"].astype(np.int64), begins=events["type"] == begins, late=late,
+    return Batch(
+        row=rows, at=events["effective_at"].astype(np.int64), begins=begins, late=late,
         events=events, first=first, last=last,
     )  # fmt: skip
 
 
-def _pick(batch: _Batch, where: Bools) -> _Batch:
+def _pick(batch: Batch, where: Bools) -> Batch:
     """Some rows' reports of a batch; rows stay whole."""
     n = np.cumsum(where) - 1
     last = n[batch.last[where[batch.last]]]
-    return _Batch(
+    return Batch(
         row=batch.row[where], at=batch.at[where], begins=batch.begins[where], late=batch.late[where],
         events=batch.events[where], first=batch.first[where], last=last,
     )  # fmt: skip

@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 
 from alerts.findings import NEVER, NO_SEVERITY, Subject
 from alerts.moves import Kind, Move, Run, When
+from alerts.primitives.residents import ResidentsWatch
 from alerts.primitives.signs import Meters, Sensors
 from alerts.registry_view import RegistryView, Touched
-from alerts.rule import PRESENCES
 from alerts.schedule import Schedule
 from alerts.table import I8, I64, Bools, Fields, Journal, Rows
-from alerts.watch import Located, Terms, Watch
+from alerts.watch import Terms
 from devices.columns import FLAG_RETAINED, FLAG_STATELESS, NO_TIME
 
 
@@ -48,10 +48,9 @@ class _Signs(NamedTuple):
         return _Signs(row[chosen], event[chosen], at[chosen], before[chosen], first[chosen])
 
 
-class InactiveWatch(Watch):
+class InactiveWatch(ResidentsWatch):
     """`since` is the newest sign of life, or when the count began; `blind` since when no sensor works."""
 
-    TRANSIENT: ClassVar = frozenset({"_by_site"})
     FIELDS: ClassVar[Fields] = {"blind": (np.int64, NO_TIME)}
     blind: I64
 
@@ -59,33 +58,29 @@ class InactiveWatch(Watch):
         super().__init__(journal, view, schedule, terms)
         self._sensors = Sensors(journal, view)
         self._meters = Meters(journal)
-        self._by_site: tuple[Rows, Rows] | None = None  # sites in order, and the rows there; made anew when needed
 
     # ------------------------------------------------------------ subjects
     def sync(self, touched: Touched, when: When) -> list[Move]:
         """Residents of the sites and of the presence that the rule names."""
-        sites, residents = self._sensors.recount(touched.devices, self.terms.rule.kinds)
-        ids = np.union1d(touched.residents, self._residents_at(touched.sites))
+        sites, residents = self._sensors.recount(touched.devices, self._counts)
+        ids = np.union1d(touched.residents, self.residents_at(touched.sites))
         moves = self._staff(ids, when) if len(ids) else []
-        self._look(np.union1d(self._rows_at(sites), self._rows_about(np.union1d(residents, ids))), when.at)
+        self._look(np.union1d(self.rows_at(sites), self.rows_about(np.union1d(residents, ids))), when.at)
         return moves
 
     def _staff(self, ids: Rows, when: When) -> list[Move]:
-        residents, rule = self.view.residents, self.terms.rule
-        sites = residents.site[ids].astype(np.intp)
-        wanted = residents.present[ids] & np.isin(residents.presence[ids], _numbers(rule.presence))
-        if rule.sites:
-            wanted &= self.view.of_kinds(sites, rule.sites)
-        watched = self._are_watched(ids)
-        moves = self.staff(Subject.RESIDENT, wanted, Located(ids, sites, np.zeros_like(ids)), when)
-        self._unsort()
-        self.journal.note(self._unsort)
+        wanted = self.asked_for(ids)
+        rows = self.rows_of(Subject.RESIDENT, ids)
+        watched = (rows >= 0) & self.present[rows]
+        moves = self.staff_residents(ids, wanted, when)
         self._begin(self.rows_of(Subject.RESIDENT, ids[wanted & ~watched]), when.at)
         return moves
 
-    def _are_watched(self, ids: Rows) -> Bools:
-        rows = self.rows_of(Subject.RESIDENT, ids)
-        return (rows >= 0) & self.present[rows]
+    def _counts(self, devices: Rows) -> Bools:
+        """Sensors of the rule's kinds that work."""
+        view = self.view
+        counting: Bools = view.works(devices) & np.isin(view.devices.kind[devices], view.kinds(self.terms.rule.kinds))
+        return counting
 
     def _begin(self, rows: Rows, at: int) -> None:
         """The count starts here."""
@@ -99,39 +94,14 @@ class InactiveWatch(Watch):
         super().forget(rows)
         self.blind[rows] = NO_TIME
 
-    def _residents_at(self, sites: Rows) -> Rows:
-        residents = self.view.residents
-        return np.flatnonzero(np.isin(residents.site[: residents.size], sites)) if len(sites) else sites
-
-    def _rows_about(self, residents: Rows) -> Rows:
-        rows = self.rows_of(Subject.RESIDENT, residents)
-        return rows[rows >= 0]
-
-    def _unsort(self) -> None:
-        self._by_site = None
-
-    def _ranges(self, sites: Rows) -> tuple[Rows, Rows, Rows]:
-        """All rows in the order of their sites, and where those of each site begin and end."""
-        if self._by_site is None:
-            rows = np.argsort(self.site[: self.size], kind="stable")
-            self._by_site = self.site[rows].astype(np.intp), rows
-        there, rows = self._by_site
-        return rows, np.searchsorted(there, sites, "left"), np.searchsorted(there, sites, "right")
-
-    def _rows_at(self, sites: Rows) -> Rows:
-        if not len(sites):
-            return sites
-        rows, begin, end = self._ranges(sites)
-        return np.concatenate([rows[b:e] for b, e in zip(begin, end, strict=True)])
-
     # ------------------------------------------------------------ sensors
     def tell(self, body: dict[str, Any], when: When) -> list[Move]:
         """A `device` entry of the log: a sensor, or those behind a gateway, may have come or gone."""
         device = int(body["device"])
         if device >= self.view.devices.size:
             return []
-        sites, residents = self._sensors.recount(np.array([device], np.intp), self.terms.rule.kinds)
-        self._look(np.union1d(self._rows_at(sites), self._rows_about(residents)), when.at)
+        sites, residents = self._sensors.recount(np.array([device], np.intp), self._counts)
+        self._look(np.union1d(self.rows_at(sites), self.rows_about(residents)), when.at)
         return []
 
     def _look(self, rows: Rows, at: int) -> None:
@@ -140,7 +110,7 @@ class InactiveWatch(Watch):
         if not len(rows):
             return
         self.touch(rows)
-        seen = self._sensors.working(self.site[rows], self.subject[rows])
+        seen = self._sensors.any(self.site[rows], self.subject[rows])
         blind = self.blind[rows] != NO_TIME
         lost, back = rows[~seen & ~blind], rows[seen & blind]
         self.blind[lost], self.due[lost] = at, NEVER
@@ -185,7 +155,7 @@ class InactiveWatch(Watch):
         return moves
 
     def _signs(self, where: Rows, events: NDArray[np.void]) -> _Signs:
-        rows, n = self._told_of(events["device"][where].astype(np.intp))
+        rows, n = self.told_of(events["device"][where].astype(np.intp))
         watched = (rows >= 0) & self.present[rows]
         rows, which = rows[watched], where[n[watched]]
         order = np.lexsort((which, rows))
@@ -195,24 +165,13 @@ class InactiveWatch(Watch):
         news = at != before  # a second sign of the same moment says no more
         return _Signs(rows[news], which[news], at[news], before[news], _firsts(rows[news]))
 
-    def _told_of(self, devices: Rows) -> tuple[Rows, Rows]:
-        """The rows of which these devices tell, and by which of them."""
-        owner = self.view.owners(devices)
-        personal, shared = np.flatnonzero(owner), np.flatnonzero(owner == 0)
-        rows, begin, end = self._ranges(self.view.devices.site[devices[shared]].astype(np.intp))
-        count = end - begin
-        step = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        everyone = rows[np.repeat(begin, count) + step]
-        own = self.rows_of(Subject.RESIDENT, owner[personal])
-        return np.concatenate([own, everyone]), np.concatenate([personal, np.repeat(shared, count)])
-
     def _in_order(self, signs: _Signs, events: NDArray[np.void]) -> list[Move]:
         rows = signs.row
         if not len(rows):
             return []
         received = events["received_at"][signs.event]
         due = np.where(signs.first, self.due[rows], NEVER)
-        long = np.flatnonzero(~signs.first & (received - signs.before >= self._least(rows)))
+        long = np.flatnonzero(~signs.first & (received - signs.before >= self.least(rows)))
         due[long] = self.first_due(rows[long], signs.before[long])
         open_ = signs.first & (self.fired[rows] != NO_SEVERITY) & (signs.at > signs.before)
         moves: list[Move] = []
@@ -223,11 +182,6 @@ class InactiveWatch(Watch):
         last = np.flatnonzero(np.append(signs.first[1:], True))
         self._note(rows[last], signs.at[last], events["position"][signs.event[last]])
         return moves
-
-    def _least(self, rows: Rows) -> I64:
-        n = len(self.terms.rule.steps)
-        least: I64 = np.where(self.grade[rows, :n] == NO_SEVERITY, NEVER, self.after[rows, :n]).min(axis=1)
-        return least
 
     def _one(self, row: int, event: np.void, moves: list[Move]) -> list[Move]:
         """A sign of a row whose signs are out of order."""
@@ -258,7 +212,3 @@ def _firsts(rows: Rows) -> Bools:
     first = np.ones(len(rows), np.bool_)
     first[1:] = rows[1:] != rows[:-1]
     return first
-
-
-def _numbers(presences: tuple[str, ...]) -> list[int]:
-    return [PRESENCES.index(word) for word in presences]

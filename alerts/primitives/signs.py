@@ -1,6 +1,6 @@
 """What a sign of life is made of: which sensors work for whom, and whether a meter has risen."""
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -45,15 +45,18 @@ class _Speaks(Table):
 
 
 class Sensors:
-    """Working sensors, counted where they tell of somebody."""
+    """Sensors that count, by the site or the resident of whom they tell."""
 
     def __init__(self, journal: Journal, view: RegistryView) -> None:
         self._view = view
         self._speaks = _Speaks(journal)
         self._sites, self._residents = _Count(journal), _Count(journal)
 
-    def recount(self, ids: Rows, kinds: Iterable[str]) -> tuple[Rows, Rows]:
-        """These devices, or what is known of them, may have changed. Returns the sites and residents concerned."""
+    def recount(self, ids: Rows, which: Callable[[Rows], Bools]) -> tuple[Rows, Rows]:
+        """These devices, or what is known of them, may have changed; `which` of them count is asked of those alone.
+
+        Returns the sites and residents concerned.
+        """
         gateways = ids[self._view.devices.kind[ids] == _GATEWAY]
         ids = np.union1d(ids, [c for d in gateways for c in self._view.children.get(int(d), ())]).astype(np.intp)
         if not len(ids):
@@ -61,7 +64,7 @@ class Sensors:
         speaks, view = self._speaks, self._view
         speaks.ensure(int(ids.max()) + 1)
         speaks.touch(ids)
-        counts = view.works(ids) & np.isin(view.devices.kind[ids], view.kinds(kinds))
+        counts = which(ids)
         owner = np.where(counts, view.owners(ids), 0)
         site = np.where(counts & (owner == 0), view.devices.site[ids], 0)
         concerned = np.union1d(speaks.site[ids], site), np.union1d(speaks.resident[ids], owner)
@@ -72,8 +75,8 @@ class Sensors:
         sites, residents = (c[c > 0].astype(np.intp) for c in concerned)
         return sites, residents
 
-    def working(self, sites: I32, residents: I32) -> Bools:
-        """Whether any sensor tells of each of these residents, at these sites."""
+    def any(self, sites: I32, residents: I32) -> Bools:
+        """Whether any sensor that counts tells of each of these residents, at these sites."""
         seen: Bools = self._sites.of(sites) + self._residents.of(residents) > 0
         return seen
 

@@ -70,6 +70,21 @@ after = "60s"
 severity = "P2"
 clear = { state = "dry" }
 advice = { zh = ["一", "二"], en = ["one", "two"] }
+[[rule]]
+code = "B-01"
+name = { zh = "床", en = "Bed" }
+primitive = "sequence"
+subject = "resident"
+presence = ["home"]
+first = { on = ["bed.left", "motion.detected"], at = ["bathroom"] }
+then = { on = ["motion.detected"], not_at = ["bathroom"] }
+kinds = ["bed_sensor"]
+after = "30min"
+between = ["23:00", "06:00"]
+whole = true
+severity = "P2"
+clear = "then"
+advice = { zh = ["一", "二"], en = ["one", "two"] }
 """
 
 
@@ -77,8 +92,8 @@ def test_the_shipped_catalogue() -> None:
     """It holds the rules, with names and two to five steps of advice in both languages."""
     rules = load_catalogue()
     assert list(rules) == [
-        "S-01", "S-04", "D-03", "H-04", "E-01", "E-02", "E-03", "D-06", "D-07", "H-01", "H-02", "H-03", "H-05", "I-03",
-        "A-01",
+        "S-01", "S-04", "D-03", "H-04", "E-01", "E-02", "E-03", "D-06", "D-07", "D-02", "B-01", "B-02", "H-01", "H-02",
+        "H-03", "H-05", "I-03", "A-01",
     ]  # fmt: skip
     for rule in rules.values():
         assert set(rule.name) == set(rule.advice) == {"zh", "en"}
@@ -164,6 +179,24 @@ def test_what_is_wrong_is_named(old: str, new: str, key: str) -> None:
         ('state = "wet"', 'state = "wet"\nsealed = true', "sealed"),
         ('state = "wet"', 'state = "wet"\ninhibits = ["E-01"]', "inhibits"),
         ('state = "wet"', 'state = "wet"\ninhibits = ["H-05"]', "inhibits"),
+        ('state = "wet"', 'state = "wet"\nwhole = true', "whole"),
+        ('on = ["bed.left", ', 'on = ["bed.gone", ', "first.on"),
+        ('on = ["bed.left", "motion.detected"], ', "", "first.on"),
+        ('first = { on = ["bed.left", "motion.detected"], at = ["bathroom"] }\n', "", "first"),
+        ("first = {", 'first = { place = "bed",', "first.place"),
+        ("first = {", 'first = { not_at = ["room"],', "first.not_at"),
+        ('not_at = ["bathroom"]', 'not_at = ["kitchen"]', "then.not_at"),
+        (', not_at = ["bathroom"]', "", "then.on"),
+        ('not_at = ["bathroom"]', 'at = ["bathroom", "room"]', "then.on"),
+        ('kinds = ["bed_sensor"]', "kinds = []", "kinds"),
+        ('presence = ["home"]', 'presence = ["out"]', "presence"),
+        ('between = ["23:00", "06:00"]', 'between = ["23:00", "23:00"]', "between"),
+        ('between = ["23:00", "06:00"]\n', "", "whole"),
+        ("whole = true", 'whole = "yes"', "whole"),
+        ("whole = true", "whole = true\nsteps = []", "whole"),
+        ("whole = true", 'steps = [{ after = "20min", severity = "P1" }]', "steps"),
+        ('clear = "then"', 'clear = "person"', "clear"),
+        ('subject = "resident"', 'subject = "site"', "subject"),
     ],
 )
 def test_what_is_wrong_with_other_kinds_of_rules_is_named(old: str, new: str, key: str) -> None:
@@ -177,7 +210,7 @@ def test_what_is_wrong_with_other_kinds_of_rules_is_named(old: str, new: str, ke
 
 def test_who_inhibits_is_not_inhibited() -> None:
     """One level of inhibition: a chain is refused."""
-    flood = OTHERS[OTHERS.rindex("[[rule]]") :]
+    flood = OTHERS[OTHERS.index('[[rule]]\ncode = "E-03"') : OTHERS.index('[[rule]]\ncode = "B-01"')]
     chain = "".join(
         flood.replace("E-03", f"E-{n}").replace('state = "wet"', f'state = "wet"\ninhibits = ["E-{n + 1}"]')
         for n in (10, 11)
