@@ -58,14 +58,15 @@ STATES: Mapping[str, HeldState] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What begins or ends a sequence: events of these types, told at a place of one of `at`, at none of `not_at`.
+    """Events of these types, told at a place of one of `at`, at none of `not_at`, at a site of one of these kinds.
 
-    Empty `at` is any place; a device that stands at no place is at none of them.
+    Empty `at` is any place, empty `sites` any kind; a device that stands at no place is at none of them.
     """
 
     on: tuple[int, ...]
     at: frozenset[str] = frozenset()
     not_at: frozenset[str] = frozenset()
+    sites: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +108,8 @@ class Case:
 class Rule:
     """One rule of the catalogue. `document` is what it was read from.
 
-    `ends_within`: for how many microseconds after it happened its end is heard; None for ever. `first` and `then` are
-    the parts of a sequence.
+    `ends_within`: for how many microseconds after it happened its end is heard; None for ever. What is one of `first`
+    begins a sequence, one of `then` ends it, one of `meanwhile` puts its deadline off.
     """
 
     code: str
@@ -125,8 +126,9 @@ class Rule:
     ends: tuple[int, ...] = ()
     ends_within: int | None = None
     state: HeldState | None = None
-    first: Part | None = None
-    then: Part | None = None
+    first: tuple[Part, ...] = ()
+    then: tuple[Part, ...] = ()
+    meanwhile: tuple[Part, ...] = ()
     otherwise: Subject | None = None
     roles: frozenset[str] = frozenset()
     sealed: bool = False

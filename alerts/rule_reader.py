@@ -1,6 +1,7 @@
 """Takes one rule's table apart, strictly: every error names file, rule and key."""
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 from alerts.findings import NO_SEVERITY, SUBJECTS, Subject
@@ -35,7 +36,19 @@ _OWN: Mapping[str, set[str]] = {
     "event": {"on", "ends", "ends_within"},
     "held": {"state", "after", "night", "off_hours", "roles", "sealed", "sites", "otherwise", "when"},
     "silent": {"kinds", "after", "sites", "when", "on", "presence", "steps"},
-    "sequence": {"first", "then", "kinds", "after", "between", "whole", "sites", "when", "presence", "steps"},
+    "sequence": {
+        "first",
+        "then",
+        "meanwhile",
+        "kinds",
+        "after",
+        "between",
+        "whole",
+        "sites",
+        "when",
+        "presence",
+        "steps",
+    },
 }
 _OF_PEOPLE = ("on", "presence")
 _OF_DOORS = ("roles", "sealed", "off_hours")
@@ -79,8 +92,9 @@ class RuleReader:
             inhibits=self.inhibits(),
             cases=tuple(self.case(n, case, primitive, steps) for n, case in enumerate(self.tables("when"))),
             on=self.types("on") if primitive == "event" or self.is_about_a_person else (),
-            first=self.part("first") if primitive == "sequence" else None,
-            then=self.then() if primitive == "sequence" else None,
+            first=self.parts("first") if primitive == "sequence" else (),
+            then=self.apart("then") if primitive == "sequence" else (),
+            meanwhile=self.apart("meanwhile") if "meanwhile" in self.document else (),
             ends=self.ends(),
             ends_within=self.ends_within(),
             state=state,
@@ -162,28 +176,34 @@ class RuleReader:
     def types(self, key: str) -> tuple[int, ...]:
         return tuple(EVENT_TYPES[name] for name in self.choices(key, EVENT_TYPES))
 
-    def part(self, key: str) -> Part:
-        """One part of a sequence."""
-        table: Any = self.document.get(key)
+    def parts(self, key: str) -> tuple[Part, ...]:
+        """One part of a sequence: a table, or several of which any will do."""
+        given = self.document.get(key)
+        tables = self.entries(key, given) if isinstance(given, list) else [given]
+        return tuple(self.part(key, table) for table in tables)
+
+    def part(self, key: str, table: Any) -> Part:
         prefix = f"{key}."
-        self.known(table, {"on", "at", "not_at"}, prefix)
-        given = {name: self.listed(prefix + name, table[name], ROLES) for name in ("at", "not_at") if name in table}
-        if len(given) > 1:
+        self.known(table, {"on", "at", "not_at", "sites"}, prefix)
+        if "at" in table and "not_at" in table:
             raise self.wrong(f"{prefix}not_at", "either at or not_at, not both")
-        types = self.listed(f"{prefix}on", table.get("on"), EVENT_TYPES)
+        known = {"on": EVENT_TYPES, "at": ROLES, "not_at": ROLES, "sites": SITE_KINDS}
+        given = {name: self.listed(prefix + name, table[name], known[name]) for name in table}
         return Part(
-            on=tuple(EVENT_TYPES[name] for name in types),
+            on=tuple(EVENT_TYPES[name] for name in given.get("on") or self.listed(f"{prefix}on", None, EVENT_TYPES)),
             at=frozenset(given.get("at", ())),
             not_at=frozenset(given.get("not_at", ())),
+            sites=given.get("sites", ()),
         )
 
-    def then(self) -> Part:
-        """What ends it; nothing may both begin and end it."""
-        first, then = self.part("first"), self.part("then")
-        apart = first.at and (first.at <= then.not_at or (then.at and not first.at & then.at))
-        if set(first.on) & set(then.on) and not apart:
-            raise self.wrong("then.on", "the same event at the same place cannot both begin and end it")
-        return then
+    def apart(self, key: str) -> tuple[Part, ...]:
+        """A further part of it; nothing may both begin it and end it or put it off."""
+        parts = self.parts(key)
+        for first, other in product(self.parts("first"), parts):
+            elsewhere = first.at and (first.at <= other.not_at or (other.at and not first.at & other.at))
+            if set(first.on) & set(other.on) and not elsewhere:
+                raise self.wrong(f"{key}.on", "the same event at the same place begins it")
+        return parts
 
     def ends(self) -> tuple[int, ...]:
         ends = self.types("ends") if "ends" in self.document else ()

@@ -126,12 +126,14 @@ def _outings(rng: Random, habits: Habits, day: Day) -> Iterator[tuple[float, flo
 
 
 def _about(rng: Random, home: Dwelling, habits: Habits, day: Day) -> Iterator[Moment]:
-    """Movement while awake; one in seven is in the bathroom."""
+    """Movement while awake; one in seven is in the bathroom, and out of it again after some minutes."""
     moment = day.rises
     while (moment := moment + 20 + rng.expovariate(1 / habits.about)) < day.to_bed:
-        where = home.bath if home.bath and rng.random() < 1 / 7 else home.room
-        if where:
-            yield moment, where, "motion.detected", None
+        if home.bath and rng.random() < 1 / 7:
+            yield moment, home.bath, "motion.detected", None
+            moment += rng.uniform(2, 14) * MINUTE
+        if home.room and moment < day.to_bed:
+            yield moment, home.room, "motion.detected", None
 
 
 def _through_the_door(rng: Random, door: str, moment: float) -> list[Moment]:
@@ -146,8 +148,10 @@ def _night(rng: Random, home: Dwelling, habits: Habits, day: Day) -> list[Moment
         back = moment + rng.uniform(3, 11) * MINUTE
         if home.bed:
             found += [(moment, home.bed, "bed.left", None), (back, home.bed, "bed.entered", None)]
-        if home.bath or home.room:
-            found.append(((moment + back) / 2, str(home.bath or home.room), "motion.detected", None))
+        if home.bath:
+            found.append(((moment + back) / 2, home.bath, "motion.detected", None))
+        if home.room:
+            found.append((back - rng.uniform(5, 20), home.room, "motion.detected", None))
         moment = back + rng.uniform(1.2, 3) * HOUR
     return found
 

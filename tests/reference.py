@@ -139,18 +139,31 @@ class Reference(Inactive):
             rule = self.rules[s.rule]
             if rule["primitive"] != "sequence" or not s.present or not self._tells_of(device, s):
                 continue
-            first, then = (e["type"] in rule[k]["on"] and self._stands(device, rule[k]) for k in ("first", "then"))
-            if first and rule.get("whole") and not self._within(s, e["effective"]):
-                continue
-            if first or then:
-                ending += self._reported(s, e, late, begins=first)
+            may_begin = not rule.get("whole") or self._within(s, e["effective"])
+            if self._is_one(e, device, rule, "first"):
+                ending += self._reported(s, e, late, begins=True) if may_begin else []
+            elif self._is_one(e, device, rule, "then"):
+                ending += self._reported(s, e, late, begins=False)
+            elif self._is_one(e, device, rule, "meanwhile") and s.since is not None and s.since <= e["effective"]:
+                ended = self._reported(s, e, late, begins=False)
+                s.begins_again = bool(ended) and may_begin
+                ending += ended
         return ending
+
+    def _is_one(self, e: dict[str, Any], device: dict[str, Any], rule: dict[str, Any], key: str) -> bool:
+        parts = rule.get(key, [])
+        return any(
+            e["type"] in part["on"] and self._stands(device, part)
+            for part in (parts if isinstance(parts, list) else [parts])
+        )
 
     def _within(self, s: Subject, moment: int) -> bool:
         between = s.steps[0].between
         return between is not None and inside(moment, self._zone(s), between)
 
     def _stands(self, device: dict[str, Any], part: dict[str, Any]) -> bool:
+        if self.registry["site"][device["site"]]["kind"] not in part.get("sites", ["home", "institution"]):
+            return False
         role = self.registry["place"].get(device.get("place") or 0, {}).get("role")
         return role in part["at"] if "at" in part else role not in part.get("not_at", [])
 
@@ -209,6 +222,9 @@ class Reference(Inactive):
             return
         s.reports = [r for r in s.reports if r[0] > end and r[2]]
         s.reports.append((end, e["position"], False))
+        if s.begins_again:
+            s.reports.append((end, e["position"], True))
+            s.begins_again = False
         self._begin(s)
 
     def _camera(self, s: Subject, e: dict[str, Any]) -> None:
@@ -368,8 +384,9 @@ class Reference(Inactive):
 
     def _can_be_ended(self, rule: dict[str, Any], number: int, resident: dict[str, Any]) -> bool:
         whom = Subject("", "resident", number, resident["site"])
+        then = rule["then"] if isinstance(rule["then"], list) else [rule["then"]]
         return any(
-            d["kind"] in rule["kinds"] and self._stands(d, rule["then"]) and self._tells_of(d, whom)
+            d["kind"] in rule["kinds"] and any(self._stands(d, part) for part in then) and self._tells_of(d, whom)
             for d in self.registry["device"].values()
         )
 

@@ -126,6 +126,7 @@ class Subject:
     lasting: dict[int, int] = field(default_factory=dict)  # devices of an event that lasts, and when they told
     parent: int = 0
     held: bool = False
+    begins_again: bool = False  # what ended a sequence begins it anew
     blind: int | None = None  # since when no sensor works that would tell of him
 
     def order(self) -> tuple[str, int, int]:

@@ -63,9 +63,9 @@ class Moment:
     def __init__(self, line: "Timeline", when: datetime) -> None:
         self._line, self._when = line, when
 
-    def push(self, device: int, what: str, told: str = "", day: int = 23) -> "Moment":
+    def push(self, device: int, what: str, told: str = "", told_day: int = 23) -> "Moment":
         """An event arrives; `told` is its device's time, where that is another."""
-        when = at(told, day) if told else self._when
+        when = at(told, told_day) if told else self._when
         return self._do(lambda now: now.line.push(device, what, when, received=self._when))
 
     def device(self, device: int, state: str, since: str = "") -> "Moment":

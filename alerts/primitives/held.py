@@ -37,6 +37,7 @@ class Batch:
     late: Bools
     events: NDArray[np.void]
     first: Bools  # the first of its row
+    between: Bools  # it neither begins nor ends the state; only sequences have such
     last: Rows  # where each row's last report stands
 
 
@@ -247,16 +248,20 @@ class HeldWatch(Watch):
         moves: list[Move] = []
         anew: set[int] = set()  # rows whose stored run ended here: what that reached is not theirs any more
         for k in range(len(batch.row)):
-            row, at = int(batch.row[k]), int(batch.at[k])
-            if at < self.ended[row] or (batch.late[k] and at >= self.latest[row]):
-                continue
-            if batch.begins[k]:
-                begins = sorted([*self._begins(row), _begin_of(batch.events[k])], key=lambda b: b[0])
-                self._set_begins(row, begins, anew=row in anew)
-            elif ended := self._end(row, at, batch.events[k]):
-                moves += ended
-                anew.add(row)
-            self.latest[row] = max(self.latest[row], at)
+            moves += self._one(batch, k, anew, begins=bool(batch.begins[k]))
+        return moves
+
+    def _one(self, batch: Batch, k: int, anew: set[int], *, begins: bool) -> list[Move]:
+        row, at = int(batch.row[k]), int(batch.at[k])
+        if at < self.ended[row] or (batch.late[k] and at >= self.latest[row]):
+            return []
+        moves: list[Move] = []
+        if begins:
+            told = sorted([*self._begins(row), _begin_of(batch.events[k])], key=lambda b: b[0])
+            self._set_begins(row, told, anew=row in anew)
+        elif moves := self._end(row, at, batch.events[k]):
+            anew.add(row)
+        self.latest[row] = max(self.latest[row], at)
         return moves
 
     def _end(self, row: int, at: int, event: np.void) -> list[Move]:
@@ -301,7 +306,7 @@ def _begin_of(event: np.void) -> Begin:
     return int(event["effective_at"]), int(event["position"]), int(event["flags"])
 
 
-def grouped(rows: Rows, events: NDArray[np.void], late: Bools, begins: Bools) -> Batch:
+def grouped(rows: Rows, events: NDArray[np.void], late: Bools, begins: Bools, between: Bools | None = None) -> Batch:
     """Reports that are in the order of their rows."""
     first = np.ones(len(rows), np.bool_)
     first[1:] = rows[1:] != rows[:-1]
@@ -309,6 +314,7 @@ def grouped(rows: Rows, events: NDArray[np.void], late: Bools, begins: Bools) ->
     return Batch(
         row=rows, at=events["effective_at"].astype(np.int64), begins=begins, late=late,
         events=events, first=first, last=last,
+        between=np.zeros(len(rows), np.bool_) if between is None else between,
     )  # fmt: skip
 
 
@@ -318,5 +324,5 @@ def _pick(batch: Batch, where: Bools) -> Batch:
     last = n[batch.last[where[batch.last]]]
     return Batch(
         row=batch.row[where], at=batch.at[where], begins=batch.begins[where], late=batch.late[where],
-        events=batch.events[where], first=batch.first[where], last=last,
+        events=batch.events[where], first=batch.first[where], last=last, between=batch.between[where],
     )  # fmt: skip

@@ -5,6 +5,8 @@ that lasts, so deadlines, steps, and what comes out of order are those of `held`
 what was before it, whenever that is told; told again, the first part is no news until the second has come. What the
 broker tells again (retained, or redelivered without order) is neither.
 
+What comes meanwhile, while it lasts, begins it anew: the time runs from there, and what was raised is over.
+
 A rule whose step is `whole` hears beginnings within its window alone, and its deadline is nothing after it.
 
 A resident is watched while a device is registered that can tell of the second part: without one nothing would ever
@@ -23,7 +25,7 @@ from alerts.rule import Part
 from alerts.schedule import Schedule
 from alerts.table import Bools, Journal, Rows
 from alerts.watch import Terms
-from devices.columns import FLAG_RETAINED, FLAG_STATELESS
+from devices.columns import FLAG_RETAINED, FLAG_STATELESS, NO_TIME
 
 _NO_NEWS = FLAG_RETAINED | FLAG_STATELESS
 
@@ -49,54 +51,86 @@ class SequenceWatch(ResidentsWatch, HeldWatch):
 
     def _can_tell(self, devices: Rows) -> Bools:
         """Registered devices of the rule's kinds, where the second part is looked for."""
-        view, then = self.view, _part(self.terms.rule.then)
-        fit: Bools = view.devices.present[devices] & np.isin(
-            view.devices.kind[devices], view.kinds(self.terms.rule.kinds)
-        )
-        return fit & self._stand(devices, then)
+        view, rule = self.view, self.terms.rule
+        fit: Bools = view.devices.present[devices] & np.isin(view.devices.kind[devices], view.kinds(rule.kinds))
+        there = np.zeros(len(devices), np.bool_)
+        for part in rule.then:
+            there |= self._stand(devices, part)
+        return fit & there
 
     def _stand(self, devices: Rows, part: Part) -> Bools:
         """Which devices stand where this part is looked for."""
-        if not (part.at or part.not_at):
-            return np.ones(len(devices), np.bool_)
-        places = self.view.devices.place[devices].astype(np.intp)
-        known = (places > 0) & (places < self.view.places.size)
-        known[known] = self.view.places.present[places[known]]
-        role = np.where(known, self.view.places.role[np.where(known, places, 0)], 0)
-        named: Bools = np.isin(role, self.view.roles(part.at or part.not_at))
-        return named if part.at else ~named
+        view, there = self.view, np.ones(len(devices), np.bool_)
+        if part.sites:
+            there &= view.of_kinds(view.devices.site[devices], part.sites)
+        if part.at or part.not_at:
+            places = view.devices.place[devices].astype(np.intp)
+            known = (places > 0) & (places < view.places.size)
+            known[known] = view.places.present[places[known]]
+            role = np.where(known, view.places.role[np.where(known, places, 0)], 0)
+            there &= np.isin(role, view.roles(part.at or part.not_at)) == bool(part.at)
+        return there
 
     # ------------------------------------------------------------ pass 1
     def _group(self, events: NDArray[np.void], late: Bools) -> Batch | None:
-        first, then = _part(self.terms.rule.first), _part(self.terms.rule.then)
-        told = np.isin(events["type"], first.on + then.on) & ((events["flags"] & _NO_NEWS) == 0)
+        rule = self.terms.rule
+        types = tuple(kind for part in (*rule.first, *rule.then, *rule.meanwhile) for kind in part.on)
+        told = np.isin(events["type"], types) & ((events["flags"] & _NO_NEWS) == 0)
         where = np.flatnonzero(told & (events["device"] < self.view.devices.size))
-        devices = events["device"][where].astype(np.intp)
-        begins = np.isin(events["type"][where], first.on) & self._stand(devices, first)
-        ends = np.isin(events["type"][where], then.on) & self._stand(devices, then)
-        heard = begins | ends
-        where, devices, begins = where[heard], devices[heard], begins[heard]
-        if not len(where):
-            return None
-        rows, n = self.told_of(devices)
+        begins, ends, between = (self._are(events[where], parts) for parts in (rule.first, rule.then, rule.meanwhile))
+        heard = begins | ends | between
+        where, begins, between = where[heard], begins[heard], (between & ~ends)[heard]
+        rows, n = self.told_of(events["device"][where].astype(np.intp))
         watched = (rows >= 0) & self.present[rows]
-        watched[watched] = self._counts_now(rows[watched], begins[n[watched]], events[where[n[watched]]])
+        watched[watched] = ~begins[n[watched]] | self._within(rows[watched], events[where[n[watched]]])
         rows, n = rows[watched], n[watched]
         if not len(rows):
             return None
         order = np.lexsort((n, rows))
         rows, n = rows[order], n[order]
-        return grouped(rows, events[where[n]], late[where[n]], begins[n])
+        return grouped(rows, events[where[n]], late[where[n]], begins[n], between[n])
 
-    def _counts_now(self, rows: Rows, begins: Bools, events: NDArray[np.void]) -> Bools:
-        """All ends, and beginnings unless they lie outside of a window that must hold the whole of it."""
+    def _are(self, events: NDArray[np.void], parts: tuple[Part, ...]) -> Bools:
+        """Which events are one of these parts."""
+        found = np.zeros(len(events), np.bool_)
+        for part in parts:
+            which = np.flatnonzero(np.isin(events["type"], part.on))
+            found[which] |= self._stand(events["device"][which].astype(np.intp), part)
+        return found
+
+    def _within(self, rows: Rows, events: NDArray[np.void]) -> Bools:
+        """Which events are at a time at which it may begin for these rows: in the window that holds the whole of it."""
         if not self.terms.rule.lapses:
             return np.ones(len(rows), np.bool_)
         moments = events["effective_at"].astype(np.int64)
         within: Bools = self.schedule.first(self.span[rows, 0], moments) == moments
-        return ~begins | within
+        return within
 
+    def _in_order(self, batch: Batch) -> list[Move]:
+        expanded = self._expanded(batch) if batch.between.any() else batch
+        return super()._in_order(expanded) if len(expanded.row) else []
 
-def _part(part: Part | None) -> Part:
-    assert part is not None, "a sequence has two parts"  # noqa: S101 -- the catalogue's reader saw to it
-    return part
+    def _expanded(self, batch: Batch) -> Batch:
+        """What came between, while it lasts, as its end and a new beginning; outside of the window as an end alone."""
+        n = np.arange(len(batch.row))
+        first = np.maximum.accumulate(np.where(batch.first, n, 0))
+        before = np.maximum.accumulate(np.where(batch.between, -1, n))
+        lasts = np.where(before >= first, batch.begins[before], self.since[batch.row] != NO_TIME)
+        again = lasts & self._within(batch.row, batch.events)
+        parts = np.where(batch.between, lasts.astype(np.intp) + again, 1)
+        which = np.repeat(n, parts)
+        begins = batch.begins[which]
+        begins[(np.cumsum(parts) - 1)[batch.between & again]] = True
+        return grouped(batch.row[which], batch.events[which], batch.late[which], begins)
+
+    def _one(self, batch: Batch, k: int, anew: set[int], *, begins: bool) -> list[Move]:
+        if not batch.between[k]:
+            return super()._one(batch, k, anew, begins=begins)
+        row = batch.row[k : k + 1]
+        since = int(self.since[row[0]])
+        if since == NO_TIME or since > batch.at[k]:
+            return []
+        moves = super()._one(batch, k, anew, begins=False)
+        if self._within(row, batch.events[k : k + 1])[0]:
+            moves += super()._one(batch, k, anew, begins=True)
+        return moves

@@ -90,8 +90,8 @@ def test_a_motion_before_the_opening_ends_nothing() -> None:
 
 
 # ---------------------------------------------------------------- B-01
-def up(clock: str, day: int = 24) -> Timeline:
-    line = quiet(Timeline(home(BED)))
+def up(clock: str, day: int = 24, devices: tuple[int, ...] = (BED,)) -> Timeline:
+    line = quiet(Timeline(home(*devices)))
     line.at("22:00").push(BED, "bed.entered")
     line.at(clock, day).push(BED, "bed.left")
     return line
@@ -113,7 +113,7 @@ def test_who_is_back_within_half_an_hour_is_left_alone() -> None:
     line.check(until="08:00", day=24)
 
 
-@pytest.mark.parametrize(("clock", "day"), [("05:31", 24), ("07:00", 24), ("22:59", 23)])
+@pytest.mark.parametrize(("clock", "day"), [("04:31", 24), ("07:00", 24), ("22:59", 23)])
 def test_what_does_not_lie_in_the_night_is_nothing(clock: str, day: int) -> None:
     """Up at dawn is up for the day, and who sits up before eleven has not gone to bed: not that night, nor the next."""
     up(clock, day).check(until="23:45", day=24)
@@ -125,6 +125,55 @@ def test_who_sat_up_in_the_evening_and_rises_at_night() -> None:
     line.at("02:00", 24).push(BED, "bed.left")
     line.want("raised P2", between("02:30", day=24))
     line.check(until="08:00", day=24)
+
+
+def test_who_moves_about_does_not_lie_on_the_floor() -> None:
+    """Motion puts it off; from the last one on it is half an hour again, and what was raised is over with the next."""
+    line = up("02:00", devices=(BED, HALL))
+    line.at("02:20", 24).push(HALL, "motion.detected")
+    line.at("03:00", 24).push(HALL, "motion.detected")
+    line.at("03:20", 24).push(HALL, "motion.detected")
+    line.at("04:10", 24).push(BED, "bed.entered")
+    line.want("raised P2", between("02:50", day=24))
+    line.want("cleared P2", between("03:00", day=24))
+    line.want("occurrence P2", between("03:50", day=24))
+    line.want("cleared P2", between("04:10", day=24))
+    line.check(until="05:30", day=24)
+
+
+def test_motion_that_comes_late_puts_it_off_from_its_own_time() -> None:
+    """One of before the exit puts off nothing."""
+    line = up("02:00", devices=(BED, HALL))
+    line.at("02:10", 24).push(HALL, "motion.detected", told="01:50", told_day=24)
+    line.at("02:25", 24).push(HALL, "motion.detected", told="02:05", told_day=24)
+    line.want("raised P2", between("02:35", day=24))
+    line.check(until="03:00", day=24)
+
+
+def test_motion_after_the_night_ends_it() -> None:
+    """Somebody is up."""
+    line = up("04:00", devices=(BED, HALL))
+    line.at("05:10", 24).push(HALL, "motion.detected")
+    line.want("raised P2", between("04:30", day=24))
+    line.want("cleared P2", between("05:10", day=24))
+    line.check(until="06:30", day=24)
+
+
+def test_who_goes_out_is_not_out_of_bed_any_more() -> None:
+    """Other rules look for him."""
+    line = up("04:10", devices=(BED, DOOR))
+    line.at("04:30", 24).push(DOOR, "door.opened")
+    line.check(until="06:30", day=24)
+
+
+def test_a_corridor_puts_nothing_off() -> None:
+    """In an institution motion tells of nobody in particular."""
+    registry = {**home(BED, HALL), "site": [{**PEOPLE["site"][0], "kind": "institution"}, PEOPLE["site"][1]]}
+    line = started(registry)
+    line.push(BED, "bed.left", at("02:00"))
+    line.push(HALL, "motion.detected", at("02:20"))
+    line.tick(at("02:30"))
+    assert [(f.change, f.at) for f in line.findings] == [("raised", at("02:30").timestamp() * 1e6)]
 
 
 def test_closed_at_night_it_does_not_come_again_by_day() -> None:
