@@ -15,7 +15,7 @@ from alerts.overrides import parse_overrides
 from alerts.primitives.event import EventWatch
 from alerts.primitives.held import HeldWatch
 from alerts.primitives.inactive import InactiveWatch
-from alerts.primitives.sequence import SequenceWatch
+from alerts.primitives.sequence import DoorSequenceWatch, SequenceWatch
 from alerts.primitives.silent import SilentWatch
 from alerts.registry_view import RegistryView
 from alerts.rule import Rule
@@ -30,9 +30,9 @@ PRIMITIVES: dict[str, type[Watch]] = {
 
 
 def _watch_of(rule: Rule) -> type[Watch]:
-    """What watches a rule: the silence of people is heard otherwise than that of devices."""
-    about_a_person = rule.primitive == "silent" and rule.subject is Subject.RESIDENT
-    return InactiveWatch if about_a_person else PRIMITIVES[rule.primitive]
+    """What watches a rule: people are heard otherwise than devices, and than doors."""
+    special = {("silent", Subject.RESIDENT): InactiveWatch, ("sequence", Subject.PLACE): DoorSequenceWatch}
+    return special.get((rule.primitive, rule.subject), PRIMITIVES[rule.primitive])
 
 
 class Engine:

@@ -28,7 +28,8 @@ _NONE = np.empty(0, np.intp)
 class Sites(Table):
     """`residents` counts those present in the registry, `resident_sum` adds up their ids: of one, it is the id.
 
-    `flags` counts the residents of each flag, `sensors` the devices of each of SENSORS that stand at no place.
+    `presences` counts those of each of PRESENCES, `flags` those of each flag, `sensors` the devices of each of SENSORS
+    that stand at no place.
     """
 
     FIELDS: ClassVar[Fields] = {
@@ -36,6 +37,7 @@ class Sites(Table):
         "kind": (np.int8, 0),
         "zone": (np.int16, 0),
         "residents": (np.int32, 0),
+        "presences": (np.int32, 0, len(PRESENCES)),
         "resident_sum": (np.int64, 0),
         "flags": (np.int32, 0, len(FLAGS)),
         "sensors": (np.int32, 0, len(SENSORS)),
@@ -44,6 +46,7 @@ class Sites(Table):
     kind: I8
     zone: I16
     residents: I32
+    presences: I32
     resident_sum: I64
     flags: I32
     sensors: I32
@@ -236,7 +239,7 @@ class RegistryView:
         where = {int(site) for site in residents.site[ids]} | {int(d["site"]) for d in documents.values()}
         sites = np.array(sorted(where), np.intp)
         self._open(self.sites, sites)
-        flagged = self.sites.flags[sites] > 0
+        who = self._who_is_there(sites)
         known, beds = residents.present[ids], residents.bed[ids]
         self._count_residents(ids, -1)
         for i in ids:
@@ -251,13 +254,19 @@ class RegistryView:
         touched.residents = ids
         moved = (known != residents.present[ids]) | (beds != residents.bed[ids])
         self._touch_devices_of(ids[moved], np.union1d(beds[moved], residents.bed[ids][moved]), touched)
-        self._touch_all_of(sites[(flagged != (self.sites.flags[sites] > 0)).any(axis=1)], touched)
+        self._touch_all_of(sites[(who != self._who_is_there(sites)).any(axis=1)], touched)
+
+    def _who_is_there(self, sites: Rows) -> Bools:
+        """Of which flags and presences there is any resident at each site."""
+        there: Bools = np.hstack([self.sites.flags[sites], self.sites.presences[sites]]) > 0
+        return there
 
     def _count_residents(self, ids: Rows, sign: int) -> None:
         ids = ids[self.residents.present[ids]]
         if len(ids):
             sites = self.residents.site[ids].astype(np.intp)
             np.add.at(self.sites.residents, sites, sign)
+            np.add.at(self.sites.presences, (sites, self.residents.presence[ids].astype(np.intp)), sign)
             np.add.at(self.sites.resident_sum, sites, sign * ids)
             np.add.at(self.sites.flags, sites, sign * self.residents.flags[ids].astype(np.int32))
             beds = self.residents.bed[ids].astype(np.intp)
@@ -371,6 +380,12 @@ class RegistryView:
             own: Bools = self.residents.flags[subjects, column]
             return own
         some: Bools = self.sites.flags[sites, column] > 0
+        return some
+
+    def somebody(self, sites: Rows, presences: Iterable[str]) -> Bools:
+        """At which sites any resident is of these presences, or none is registered at all."""
+        which = [PRESENCES.index(name) for name in presences]
+        some: Bools = self.sites.presences[sites][:, which].any(axis=1) | (self.sites.residents[sites] == 0)
         return some
 
     def zone_of(self, sites: Rows) -> I16:

@@ -109,7 +109,8 @@ class Rule:
     """One rule of the catalogue. `document` is what it was read from.
 
     `ends_within`: for how many microseconds after it happened its end is heard; None for ever. What is one of `first`
-    begins a sequence, one of `then` ends it, one of `meanwhile` puts its deadline off.
+    begins a sequence, one of `then` ends it, one of `meanwhile` puts its deadline off; with `each`
+    every further beginning is one of its own.
     """
 
     code: str
@@ -129,6 +130,7 @@ class Rule:
     first: tuple[Part, ...] = ()
     then: tuple[Part, ...] = ()
     meanwhile: tuple[Part, ...] = ()
+    each: bool = False
     otherwise: Subject | None = None
     roles: frozenset[str] = frozenset()
     sealed: bool = False

@@ -40,6 +40,7 @@ _OWN: Mapping[str, set[str]] = {
         "first",
         "then",
         "meanwhile",
+        "each",
         "kinds",
         "after",
         "between",
@@ -48,6 +49,7 @@ _OWN: Mapping[str, set[str]] = {
         "when",
         "presence",
         "steps",
+        "roles",
     },
 }
 _OF_PEOPLE = ("on", "presence")
@@ -102,8 +104,11 @@ class RuleReader:
             roles=frozenset(self.optional("roles", ROLES)),
             sealed=self.flag("sealed"),
             sites=self.optional("sites", SITE_KINDS),
-            kinds=self.choices("kinds", DEVICE_KINDS) if primitive in {"silent", "sequence"} else (),
-            presence=self.choices("presence", PRESENCES) if primitive == "sequence" or self.is_about_a_person else (),
+            each=self.flag("each"),
+            kinds=self.choices("kinds", DEVICE_KINDS)
+            if primitive == "silent" or self.is_a_sequence_of_a_person
+            else (),
+            presence=self.presence(primitive),
             person_clears=self.person_clears(primitive),
             document=self.document,
         )
@@ -224,7 +229,7 @@ class RuleReader:
             "event": {Subject.RESIDENT, Subject.SITE},
             "held": {state.subject for word, state in STATES.items() if word == self.document.get("state")},
             "silent": {Subject.DEVICE, Subject.RESIDENT},
-            "sequence": {Subject.RESIDENT},
+            "sequence": {Subject.RESIDENT, Subject.PLACE},
         }[primitive]
         if value not in may:
             words = " or a ".join(sorted(s.word for s in may))
@@ -240,9 +245,23 @@ class RuleReader:
         """Whether it is about the silence of a resident, not of a device."""
         return (self.document.get("primitive"), self.document.get("subject")) == ("silent", Subject.RESIDENT.word)
 
+    @property
+    def is_a_sequence_of_a_person(self) -> bool:
+        """Whether it is about what a resident did, not about a door."""
+        return (self.document.get("primitive"), self.document.get("subject")) == ("sequence", Subject.RESIDENT.word)
+
+    def presence(self, primitive: str) -> tuple[str, ...]:
+        """Of which presence residents are: of a door's site one is enough."""
+        if primitive == "sequence" or self.is_about_a_person:
+            return self.choices("presence", PRESENCES)
+        return ()
+
     def only_doors_have(self) -> None:
+        door = self.document.get("state") == "open" or (
+            self.document.get("primitive") == "sequence" and self.document.get("subject") == Subject.PLACE.word
+        )
         for key in _OF_DOORS:
-            if key in self.document and self.document.get("state") != "open":
+            if key in self.document and not door:
                 raise self.wrong(key, "only what is open or closed has this")
 
     def otherwise(self) -> Subject | None:

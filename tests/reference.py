@@ -31,6 +31,7 @@ class Reference(Inactive):
     def __init__(self) -> None:
         super().__init__()
         self.overrides: dict[str, list[dict[str, Any]]] = {}
+        self.doors: dict[int, str] = {}  # what each door sensor said last
         self.counters: dict[int, tuple[str, int, int]] = {}  # device -> boot, seq, time
 
     def feed(self, entry: dict[str, Any]) -> None:
@@ -43,9 +44,10 @@ class Reference(Inactive):
         late = self._late(e)
         if device is None:
             return
+        changed = self._is_change(e, late)
         ending = self._signs(e, device, late)
         if not e["stateless"]:
-            ending += self._state(e, device, late) + self._sequences(e, device, late)
+            ending += self._state(e, device, late) + self._sequences(e, device, late, changed=changed)
         self._finish(ending, e)
         for code in self._rules_of("event"):
             self._tells(code, e, device, late)
@@ -132,23 +134,49 @@ class Reference(Inactive):
             self._shut(s, e)
         return []
 
-    def _sequences(self, e: dict[str, Any], device: dict[str, Any], late: bool) -> list[Subject]:
-        """The first or the second part of a sequence, for every resident of whom the device tells."""
+    def _is_change(self, e: dict[str, Any], late: bool) -> bool:
+        """Whether a door sensor does not say what it said last; other events are as they are."""
+        if not e["type"].startswith("door."):
+            return True
+        if late or e["stateless"]:
+            return late
+        before, self.doors[e["device"]] = self.doors.get(e["device"]), e["type"]
+        return bool(before != e["type"])
+
+    def _is_of(self, s: Subject, e: dict[str, Any], device: dict[str, Any], rule: dict[str, Any]) -> bool:
+        """Whether what the device tells is of this subject: doors begin with their own sensor alone."""
+        if s.kind == "resident":
+            return self._tells_of(device, s)
+        own = self._is_one(e, device, rule, "first")
+        return bool(device["place"] == s.id if own else device["site"] == s.site)
+
+    def _sequences(self, e: dict[str, Any], device: dict[str, Any], late: bool, *, changed: bool) -> list[Subject]:
+        """The first or the second part of a sequence, for everybody of whom the device tells."""
         ending: list[Subject] = []
         for s in sorted(self.subjects.values(), key=Subject.order):
             rule = self.rules[s.rule]
-            if rule["primitive"] != "sequence" or not s.present or not self._tells_of(device, s):
+            if rule["primitive"] != "sequence" or not s.present or not self._is_of(s, e, device, rule):
+                continue
+            if s.kind == "place" and not changed:
                 continue
             may_begin = not rule.get("whole") or self._within(s, e["effective"])
+            lasts = s.since is not None and s.since <= e["effective"]
             if self._is_one(e, device, rule, "first"):
-                ending += self._reported(s, e, late, begins=True) if may_begin else []
+                if may_begin and lasts and rule.get("each"):
+                    ending += self._restarted(s, e, late, again=True)
+                elif may_begin:
+                    ending += self._reported(s, e, late, begins=True)
             elif self._is_one(e, device, rule, "then"):
                 ending += self._reported(s, e, late, begins=False)
-            elif self._is_one(e, device, rule, "meanwhile") and s.since is not None and s.since <= e["effective"]:
-                ended = self._reported(s, e, late, begins=False)
-                s.begins_again = bool(ended) and may_begin
-                ending += ended
+            elif self._is_one(e, device, rule, "meanwhile") and lasts:
+                ending += self._restarted(s, e, late, again=may_begin)
         return ending
+
+    def _restarted(self, s: Subject, e: dict[str, Any], late: bool, *, again: bool) -> list[Subject]:
+        """It ends, and begins there anew."""
+        ended = self._reported(s, e, late, begins=False)
+        s.begins_again = bool(ended) and again
+        return ended
 
     def _is_one(self, e: dict[str, Any], device: dict[str, Any], rule: dict[str, Any], key: str) -> bool:
         parts = rule.get(key, [])
@@ -374,6 +402,10 @@ class Reference(Inactive):
         site = document.get("site", number)
         if "sites" in rule and self.registry["site"][site]["kind"] not in rule["sites"]:
             return False
+        if kind == "place" and rule["primitive"] == "sequence":
+            there = [r for r in self.registry["resident"].values() if r["site"] == site]
+            somebody = not there or any(r.get("presence", "home") in rule["presence"] for r in there)
+            return somebody and self._has_sensor({**rule, "state": "open"}, kind, number, document)
         if kind == "resident":
             return document.get("presence", "home") in rule["presence"] and (
                 rule["primitive"] == "silent" or self._can_be_ended(rule, number, document)

@@ -35,8 +35,7 @@ class ResidentsWatch(Watch):
         """Watch the wanted ones, and no longer the others."""
         sites = self.view.residents.site[residents].astype(np.intp)
         moves = self.staff(Subject.RESIDENT, wanted, Located(residents, sites, np.zeros_like(residents)), when)
-        self._unsort()
-        self.journal.note(self._unsort)
+        self.unsorted()
         return moves
 
     def residents_at(self, sites: Rows) -> Rows:
@@ -49,12 +48,16 @@ class ResidentsWatch(Watch):
         """The rows of which these devices tell, and by which of them."""
         owner = self.view.owners(devices)
         personal, shared = np.flatnonzero(owner), np.flatnonzero(owner == 0)
-        rows, begin, end = self._ranges(self.view.devices.site[devices[shared]].astype(np.intp))
+        everyone, n = self.rows_of_sites(self.view.devices.site[devices[shared]].astype(np.intp))
+        own = self.rows_of(Subject.RESIDENT, owner[personal])
+        return np.concatenate([own, everyone]), np.concatenate([personal, shared[n]])
+
+    def rows_of_sites(self, sites: Rows) -> tuple[Rows, Rows]:
+        """All rows of each of these sites, and by which of them."""
+        rows, begin, end = self._ranges(sites)
         count = end - begin
         step = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        everyone = rows[np.repeat(begin, count) + step]
-        own = self.rows_of(Subject.RESIDENT, owner[personal])
-        return np.concatenate([own, everyone]), np.concatenate([personal, np.repeat(shared, count)])
+        return rows[np.repeat(begin, count) + step], np.repeat(np.arange(len(sites)), count)
 
     def rows_about(self, residents: Rows) -> Rows:
         """The rows of these residents, where they have one."""
@@ -67,6 +70,11 @@ class ResidentsWatch(Watch):
             return sites
         rows, begin, end = self._ranges(sites)
         return np.concatenate([rows[b:e] for b, e in zip(begin, end, strict=True)])
+
+    def unsorted(self) -> None:
+        """Rows may have come, or be elsewhere."""
+        self._unsort()
+        self.journal.note(self._unsort)
 
     def _unsort(self) -> None:
         self._by_site = None

@@ -16,18 +16,19 @@ end it. Away or in hospital there is no watch, and what was open is over.
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.findings import Subject
 from alerts.moves import Move, When
 from alerts.primitives.held import Batch, HeldWatch, grouped
 from alerts.primitives.residents import ResidentsWatch
-from alerts.primitives.signs import Sensors
-from alerts.registry_view import RegistryView, Touched
+from alerts.primitives.signs import CLOSED, OPENED, Doors, Sensors
+from alerts.registry_view import SENSORS, RegistryView, Touched
 from alerts.rule import Part
 from alerts.schedule import Schedule
 from alerts.table import Bools, Journal, Rows
-from alerts.watch import Terms
+from alerts.watch import Located, Terms
 from devices.columns import FLAG_RETAINED, FLAG_STATELESS, NO_TIME
 
-_NO_NEWS = FLAG_RETAINED | FLAG_STATELESS
+NO_NEWS = FLAG_RETAINED | FLAG_STATELESS
 
 
 class SequenceWatch(ResidentsWatch, HeldWatch):
@@ -75,12 +76,12 @@ class SequenceWatch(ResidentsWatch, HeldWatch):
     def _group(self, events: NDArray[np.void], late: Bools) -> Batch | None:
         rule = self.terms.rule
         types = tuple(kind for part in (*rule.first, *rule.then, *rule.meanwhile) for kind in part.on)
-        told = np.isin(events["type"], types) & ((events["flags"] & _NO_NEWS) == 0)
+        told = np.isin(events["type"], types) & ((events["flags"] & NO_NEWS) == 0)
         where = np.flatnonzero(told & (events["device"] < self.view.devices.size))
         begins, ends, between = (self._are(events[where], parts) for parts in (rule.first, rule.then, rule.meanwhile))
         heard = begins | ends | between
         where, begins, between = where[heard], begins[heard], (between & ~ends)[heard]
-        rows, n = self.told_of(events["device"][where].astype(np.intp))
+        rows, n = self._rows_told(events["device"][where].astype(np.intp), begins)
         watched = (rows >= 0) & self.present[rows]
         watched[watched] = ~begins[n[watched]] | self._within(rows[watched], events[where[n[watched]]])
         rows, n = rows[watched], n[watched]
@@ -88,7 +89,11 @@ class SequenceWatch(ResidentsWatch, HeldWatch):
             return None
         order = np.lexsort((n, rows))
         rows, n = rows[order], n[order]
-        return grouped(rows, events[where[n]], late[where[n]], begins[n], between[n])
+        return grouped(rows, events[where[n]], late[where[n]], begins[n], between[n] | (begins[n] & rule.each))
+
+    def _rows_told(self, devices: Rows, begins: Bools) -> tuple[Rows, Rows]:  # noqa: ARG002 -- doors need to know
+        """The rows of which these devices tell, and by which of them; `begins` which of it would begin something."""
+        return self.told_of(devices)
 
     def _are(self, events: NDArray[np.void], parts: tuple[Part, ...]) -> Bools:
         """Which events are one of these parts."""
@@ -111,15 +116,16 @@ class SequenceWatch(ResidentsWatch, HeldWatch):
         return super()._in_order(expanded) if len(expanded.row) else []
 
     def _expanded(self, batch: Batch) -> Batch:
-        """What came between, while it lasts, as its end and a new beginning; outside of the window as an end alone."""
+        """What puts it off, while it lasts, as its end and a new beginning; outside of the window as an end alone."""
         n = np.arange(len(batch.row))
         first = np.maximum.accumulate(np.where(batch.first, n, 0))
-        before = np.maximum.accumulate(np.where(batch.between, -1, n))
+        before = np.maximum.accumulate(np.where(batch.between & ~batch.begins, -1, n))
+        before = np.append(-1, before[:-1])  # the last beginning or end before each
         lasts = np.where(before >= first, batch.begins[before], self.since[batch.row] != NO_TIME)
-        again = lasts & self._within(batch.row, batch.events)
+        again = batch.begins | (lasts & batch.between & self._within(batch.row, batch.events))
         parts = np.where(batch.between, lasts.astype(np.intp) + again, 1)
         which = np.repeat(n, parts)
-        begins = batch.begins[which]
+        begins = batch.begins[which] & ~batch.between[which]
         begins[(np.cumsum(parts) - 1)[batch.between & again]] = True
         return grouped(batch.row[which], batch.events[which], batch.late[which], begins)
 
@@ -128,9 +134,46 @@ class SequenceWatch(ResidentsWatch, HeldWatch):
             return super()._one(batch, k, anew, begins=begins)
         row = batch.row[k : k + 1]
         since = int(self.since[row[0]])
-        if since == NO_TIME or since > batch.at[k]:
-            return []
-        moves = super()._one(batch, k, anew, begins=False)
-        if self._within(row, batch.events[k : k + 1])[0]:
+        lasts = since != NO_TIME and since <= batch.at[k]
+        moves = super()._one(batch, k, anew, begins=False) if lasts else []
+        if begins or (lasts and self._within(row, batch.events[k : k + 1])[0]):
             moves += super()._one(batch, k, anew, begins=True)
         return moves
+
+
+class DoorSequenceWatch(SequenceWatch):
+    """The same about doors: the first part is what their own sensor tells, the others what any device of the site does.
+
+    An opening is one only where the sensor did not say the same before.
+    """
+
+    def __init__(self, journal: Journal, view: RegistryView, schedule: Schedule, terms: Terms) -> None:
+        super().__init__(journal, view, schedule, terms)
+        self._doors_said = Doors(journal)
+
+    def sync(self, touched: Touched, when: When) -> list[Move]:
+        """Doors with a sensor, where somebody is of the presence that the rule names."""
+        ids, places, rule = touched.places, self.view.places, self.terms.rule
+        if not len(ids):
+            return []
+        sites = places.site[ids].astype(np.intp)
+        wanted = places.present[ids] & (places.sensors[ids, SENSORS.index("door_sensor")] > 0) & self._doors(ids)
+        wanted &= self.view.somebody(sites, rule.presence)
+        if rule.sites:
+            wanted &= self.view.of_kinds(sites, rule.sites)
+        moves = self.staff(Subject.PLACE, wanted, Located(ids, sites, ids), when)
+        self.unsorted()
+        return moves
+
+    def feed(self, events: NDArray[np.void], late: Bools) -> list[Move]:
+        """Pass 1, of openings and closings only those that are news."""
+        doors = np.flatnonzero(np.isin(events["type"], (OPENED, CLOSED)) & ((events["flags"] & NO_NEWS) == 0) & ~late)
+        news = np.ones(len(events), np.bool_)
+        news[doors] = self._doors_said.changes(events[doors])
+        return super().feed(events[news], late[news])
+
+    def _rows_told(self, devices: Rows, begins: Bools) -> tuple[Rows, Rows]:
+        own, others = np.flatnonzero(begins), np.flatnonzero(~begins)
+        doors = self.rows_of(Subject.PLACE, self.view.devices.place[devices[own]].astype(np.intp))
+        rows, n = self.rows_of_sites(self.view.devices.site[devices[others]].astype(np.intp))
+        return np.concatenate([doors, rows]), np.concatenate([own, others[n]])

@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.registry_view import RegistryView
-from alerts.table import I32, I64, Bools, Fields, Journal, Rows, Table
+from alerts.table import I8, I32, I64, Bools, Fields, Journal, Rows, Table
 from devices.columns import NO_TIME
 from devices.models import DEVICE_KINDS
 from devices.silence import graces, intervals
 from devices.types import EVENT_TYPES
 
 _GATEWAY = DEVICE_KINDS.index("gateway")
+OPENED, CLOSED = EVENT_TYPES["door.opened"], EVENT_TYPES["door.closed"]
 METERED = EVENT_TYPES["water.metered"]
 F64 = NDArray[np.float64]
 
@@ -92,6 +93,31 @@ class Sensors:
         np.maximum.at(of_resident, speaks.resident[ids], patience)
         longest: I64 = np.maximum(of_site[sites], of_resident[residents])
         return longest
+
+
+class Doors(Table):
+    """Whether each door sensor said last that its door is open, by device id; -1 where it has said nothing."""
+
+    FIELDS: ClassVar[Fields] = {"said": (np.int8, -1)}
+    said: I8
+
+    def changes(self, events: NDArray[np.void]) -> Bools:
+        """Which of these openings and closings are not what their device said last: a hub that starts repeats all."""
+        if not len(events):
+            return np.empty(0, np.bool_)
+        devices, opened = events["device"].astype(np.intp), (events["type"] == OPENED).astype(np.int8)
+        self.ensure(int(devices.max()) + 1)
+        self.touch(devices)
+        order = np.argsort(devices, kind="stable")
+        devices, opened = devices[order], opened[order]
+        before = np.roll(opened, 1)
+        first = np.append(True, devices[1:] != devices[:-1])
+        before[first] = self.said[devices[first]]
+        last = np.append(first[1:], True)
+        self.said[devices[last]] = opened[last]
+        changed = np.empty(len(events), np.bool_)
+        changed[order] = opened != before
+        return changed
 
 
 class Meters(Table):

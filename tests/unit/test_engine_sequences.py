@@ -1,4 +1,4 @@
-"""D-02, B-01 and B-02: what begins them, what should follow, and what changes nothing; each also with restarts."""
+"""D-01, D-02, B-01 and B-02: what begins them, what should follow, what changes nothing; each also with restarts."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from alerts.findings import NEVER
 from devices.columns import FLAG_RETAINED, FLAG_STATELESS
-from tests.engine_parts import DOOR, MINUTE, Line, at, rules_entry, started
+from tests.engine_parts import DOOR, MINUTE, SECOND_DOOR, Line, at, rules_entry, started
 from tests.log_parts import BED, HALL, MATTRESS, MOTION, PEOPLE, R1, R3
 from tests.timeline import Timeline, between
 
@@ -19,11 +19,101 @@ def home(*devices: int, residents: tuple[dict[str, Any], ...] = (R1,)) -> dict[s
     return {**PEOPLE, "resident": list(residents), "device": [DEVICES[n] for n in devices]}
 
 
-def quiet(line: Timeline) -> Timeline:
+def quiet(line: Timeline, *others: str) -> Timeline:
     """Rules of the same sensors that are not meant here are switched off."""
-    for rule in ("A-01", "D-03"):
+    for rule in ("A-01", "D-03", *others):
         line.at("00:00").rules(rule, [{"scope": "*", "id": 0, "enabled": False}])
     return line
+
+
+# ---------------------------------------------------------------- D-01
+def at_night(resident: dict[str, Any] = R1, clock: str = "01:00") -> Timeline:
+    line = quiet(Timeline(home(DOOR, SECOND_DOOR, HALL, residents=(resident,))), "D-02")
+    line.at(clock, 24).push(DOOR, "door.opened")
+    return line
+
+
+def test_an_entrance_that_opens_at_night_is_a_p2_until_somebody_moves_inside() -> None:
+    """At once; motion ends the condition, a person the alert."""
+    line = at_night()
+    line.at("01:01", 24).push(DOOR, "door.closed")
+    line.at("01:20", 24).push(HALL, "motion.detected")
+    line.want("raised P2", between("01:00", day=24))
+    line.want("cleared P2", between("01:20", day=24))
+    line.check(until="07:00", day=24)
+
+
+def test_of_a_resident_with_dementia_it_is_a_p1() -> None:
+    """Who lives there decides."""
+    line = at_night(DEMENTIA)
+    line.want("raised P1", between("01:00", day=24))
+    line.check(until="02:00", day=24)
+
+
+@pytest.mark.parametrize("clock", ["06:00", "12:00", "22:59"])
+def test_by_day_a_door_is_a_door(clock: str) -> None:
+    """Also one that is still open when the night begins; it is for D-03."""
+    at_night(clock=clock).check(until="23:30", day=24)
+
+
+def test_every_opening_is_an_occurrence() -> None:
+    """Also without any motion between them; what is told again while the door is open is none."""
+    line = at_night()
+    line.at("01:05", 24).push(DOOR, "door.closed")
+    line.at("01:10", 24).push(DOOR, "door.opened")
+    line.at("01:15", 24).push(DOOR, "door.opened")
+    line.want("raised P2", between("01:00", day=24))
+    line.want("cleared P2", between("01:10", day=24))
+    line.want("occurrence P2", between("01:10", day=24))
+    line.check(until="07:00", day=24)
+
+
+def test_a_hub_that_starts_again_opens_no_door() -> None:
+    """It repeats at night that the door, open since the evening, is open."""
+    line = at_night(clock="22:00")
+    line.at("02:00", 25).push(DOOR, "door.opened")
+    line.check(until="07:00", day=25)
+
+
+def test_closed_by_a_person_the_next_opening_is_a_new_alert() -> None:
+    """Where no motion was sensed in between too, the same night and the next."""
+    line = at_night()
+    line.at("01:02", 24).push(DOOR, "door.closed")
+    line.at("01:05", 24).close("D-01")
+    line.at("01:30", 24).push(DOOR, "door.opened")
+    line.at("01:31", 24).push(DOOR, "door.closed")
+    line.at("01:35", 24).close("D-01")
+    line.at("00:30", 25).push(DOOR, "door.opened")
+    for clock, day in (("01:00", 24), ("01:30", 24), ("00:30", 25)):
+        line.want("raised P2", between(clock, day=day))
+    line.check(until="01:00", day=25)
+
+
+def test_told_hours_later_it_has_its_own_time() -> None:
+    """A gateway that was cut off: the alert says when the door opened, and that somebody moved in time ends it."""
+    line = quiet(Timeline(home(DOOR, HALL)), "D-02")
+    line.at("03:00", 24).push(DOOR, "door.opened", told="01:00", told_day=24)
+    line.at("03:05", 24).push(HALL, "motion.detected", told="01:01", told_day=24)
+    line.want("raised P2", between("01:00", day=24), known="03:00", day=24)
+    line.want("cleared P2", between("01:01", day=24), known="03:05", day=24)
+    line.check(until="04:00", day=24)
+
+
+@pytest.mark.parametrize(
+    ("device", "changed"),
+    [
+        (SECOND_DOOR, {}),
+        (DOOR, {"resident": [{**R1, "presence": "away"}]}),
+        (DOOR, {"site": [{**PEOPLE["site"][0], "kind": "institution"}, PEOPLE["site"][1]]}),
+    ],
+    ids=["no entrance", "nobody is at home", "an institution"],
+)
+def test_which_doors_are_meant(device: int, changed: dict[str, Any]) -> None:
+    """Entrances of homes where somebody is."""
+    line = started({**home(DOOR, SECOND_DOOR, HALL), **changed})
+    line.push(device, "door.opened", at("01:00"))
+    line.tick(at("01:00"))
+    assert [rule for rule, _ in about(line) if rule == "D-01"] == []
 
 
 # ---------------------------------------------------------------- D-02
@@ -160,9 +250,10 @@ def test_motion_after_the_night_ends_it() -> None:
 
 
 def test_who_goes_out_is_not_out_of_bed_any_more() -> None:
-    """Other rules look for him."""
+    """D-01 tells of the door, and B-01 tells nothing."""
     line = up("04:10", devices=(BED, DOOR))
     line.at("04:30", 24).push(DOOR, "door.opened")
+    line.want("raised P2", between("04:30", day=24))
     line.check(until="06:30", day=24)
 
 
