@@ -123,7 +123,7 @@ class Book:
             if severity < watch.severity[row]:
                 self._rise(move, severity)
             self._stand_together(move)
-        elif watch.enabled[row]:
+        elif watch.enabled[row] and severity < watch.muted[row]:
             self._raise(move, severity, f"event:{move.event}")
 
     def _over(self, move: Move) -> None:
@@ -143,7 +143,7 @@ class Book:
         watch.touch(np.array([row], np.intp))
         if watch.active[row] and not watch.terms.rule.person_clears:
             watch.muted[row] = watch.severity[row]
-            watch.mute_due[row] = NEVER if watch.terms.rule.lapses else when.at + MUTE
+            watch.mute_due[row] = NEVER if watch.ends_alone else when.at + MUTE
             watch.due[row] = min(watch.due[row], int(watch.mute_end(np.array([row], np.intp))[0]))
         watch.active[row] = watch.active[row] and not watch.terms.rule.person_clears
         self._ended(watch.over(row, when))

@@ -12,6 +12,7 @@ from alerts.findings import NEVER, SUBJECTS, Finding, Subject
 from alerts.lateness import Lateness
 from alerts.moves import Move, When
 from alerts.overrides import parse_overrides
+from alerts.primitives.count import CountWatch, DoorCountWatch
 from alerts.primitives.event import EventWatch
 from alerts.primitives.held import HeldWatch
 from alerts.primitives.inactive import InactiveWatch
@@ -25,13 +26,17 @@ from alerts.watch import Terms, Watch
 from store.head import InputEntry
 
 PRIMITIVES: dict[str, type[Watch]] = {
-    "event": EventWatch, "held": HeldWatch, "silent": SilentWatch, "sequence": SequenceWatch,
+    "event": EventWatch, "held": HeldWatch, "silent": SilentWatch, "sequence": SequenceWatch, "count": CountWatch,
 }  # fmt: skip
 
 
 def _watch_of(rule: Rule) -> type[Watch]:
     """What watches a rule: people are heard otherwise than devices, and than doors."""
-    special = {("silent", Subject.RESIDENT): InactiveWatch, ("sequence", Subject.PLACE): DoorSequenceWatch}
+    special = {
+        ("silent", Subject.RESIDENT): InactiveWatch,
+        ("sequence", Subject.PLACE): DoorSequenceWatch,
+        ("count", Subject.PLACE): DoorCountWatch,
+    }
     return special.get((rule.primitive, rule.subject), PRIMITIVES[rule.primitive])
 
 

@@ -18,6 +18,7 @@ SITE_KINDS = ("home", "institution")
 POWERS = ("mains", "battery")
 PRESENCES: tuple[str, ...] = get_args(Presence)
 MAX_STEPS = 4
+MAX_TIMES = 100
 STEPS = "steps"  # the key of further steps, as a list
 FLAGS = ("dementia", "fall_risk", "lives_alone")  # of residents, that a case may ask for
 
@@ -110,7 +111,8 @@ class Rule:
 
     `ends_within`: for how many microseconds after it happened its end is heard; None for ever. What is one of `first`
     begins a sequence, one of `then` ends it, one of `meanwhile` puts its deadline off; with `each`
-    every further beginning is one of its own.
+    every further beginning is one of its own. A count is of `times` of `first` within so many microseconds,
+    and over once it was `quiet` for as many.
     """
 
     code: str
@@ -131,6 +133,9 @@ class Rule:
     then: tuple[Part, ...] = ()
     meanwhile: tuple[Part, ...] = ()
     each: bool = False
+    times: int = 0
+    within: int = 0
+    quiet: int = 0
     otherwise: Subject | None = None
     roles: frozenset[str] = frozenset()
     sealed: bool = False
@@ -154,7 +159,9 @@ def settings(primitive: str, steps: tuple[Step, ...]) -> frozenset[str]:
     """The keys that the steps of a rule take their settings from."""
     there = [step for step in steps if step.severity != NO_SEVERITY]
     keys = {step.named("severity") for step in there}
-    if primitive != "event":
+    if primitive == "count":
+        keys |= {"times", "within", "quiet"}
+    elif primitive != "event":
         keys |= {step.named("after") for step in there}
     if any(step.key.startswith(STEPS) for step in steps):
         keys.add(STEPS)
@@ -171,7 +178,17 @@ def parser(primitive: str, key: str) -> Callable[[Any], Any]:
     setting = key.rpartition(".")[2]
     if setting == "after":
         return parse_silence if primitive == "silent" else parse_after
-    return {"severity": parse_severity, "between": parse_between, STEPS: parse_steps}[setting]
+    return {
+        "severity": parse_severity, "between": parse_between, STEPS: parse_steps, "times": parse_times,
+        "within": parse_silence, "quiet": parse_silence,
+    }[setting]  # fmt: skip
+
+
+def parse_times(value: Any) -> int:
+    """How often something must happen to be too often. Raises ValueError."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 2 <= value <= MAX_TIMES:  # noqa: PLR2004 -- once is an event
+        raise ValueError(f"a whole number from 2 to {MAX_TIMES} is needed")
+    return value
 
 
 def parse_steps(value: Any) -> tuple[tuple[int, int], ...]:
@@ -202,10 +219,10 @@ def parse_after(value: Any) -> int:
 
 
 def parse_silence(value: Any) -> int:
-    """Microseconds, at least a second: after no time at all everything is silent. Raises ValueError."""
+    """Microseconds, at least a second: in no time at all everything is silent. Raises ValueError."""
     micros = parse_after(value)
     if micros < SECOND:
-        raise BadDuration("at least 1s: after no time at all everything is silent")
+        raise BadDuration("at least 1s: in no time at all everything is silent")
     return micros
 
 

@@ -21,6 +21,7 @@ from alerts.rule import (
     parse_setting,
     parse_silence,
     parse_steps,
+    parse_times,
     parser,
     settings,
 )
@@ -51,8 +52,10 @@ _OWN: Mapping[str, set[str]] = {
         "steps",
         "roles",
     },
+    "count": {"first", "times", "within", "quiet", "kinds", "between", "sites", "when", "presence", "roles"},
 }
 _OF_PEOPLE = ("on", "presence")
+_OF_PARTS = frozenset({"sequence", "count"})
 _OF_DOORS = ("roles", "sealed", "off_hours")
 _ASKED: Mapping[str, tuple[str, ...]] = {"site": SITE_KINDS, "flag": FLAGS, "power": POWERS}
 
@@ -94,7 +97,7 @@ class RuleReader:
             inhibits=self.inhibits(),
             cases=tuple(self.case(n, case, primitive, steps) for n, case in enumerate(self.tables("when"))),
             on=self.types("on") if primitive == "event" or self.is_about_a_person else (),
-            first=self.parts("first") if primitive == "sequence" else (),
+            first=self.parts("first") if primitive in _OF_PARTS else (),
             then=self.apart("then") if primitive == "sequence" else (),
             meanwhile=self.apart("meanwhile") if "meanwhile" in self.document else (),
             ends=self.ends(),
@@ -105,6 +108,9 @@ class RuleReader:
             sealed=self.flag("sealed"),
             sites=self.optional("sites", SITE_KINDS),
             each=self.flag("each"),
+            times=self.value(self.document, "", "times", parse_times) if primitive == "count" else 0,
+            within=self.value(self.document, "", "within", parse_silence) if primitive == "count" else 0,
+            quiet=self.value(self.document, "", "quiet", parse_silence) if primitive == "count" else 0,
             kinds=self.choices("kinds", DEVICE_KINDS)
             if primitive == "silent" or self.is_a_sequence_of_a_person
             else (),
@@ -230,6 +236,7 @@ class RuleReader:
             "held": {state.subject for word, state in STATES.items() if word == self.document.get("state")},
             "silent": {Subject.DEVICE, Subject.RESIDENT},
             "sequence": {Subject.RESIDENT, Subject.PLACE},
+            "count": {Subject.RESIDENT, Subject.PLACE},
         }[primitive]
         if value not in may:
             words = " or a ".join(sorted(s.word for s in may))
@@ -248,17 +255,17 @@ class RuleReader:
     @property
     def is_a_sequence_of_a_person(self) -> bool:
         """Whether it is about what a resident did, not about a door."""
-        return (self.document.get("primitive"), self.document.get("subject")) == ("sequence", Subject.RESIDENT.word)
+        return self.document.get("primitive") in _OF_PARTS and self.document.get("subject") == Subject.RESIDENT.word
 
     def presence(self, primitive: str) -> tuple[str, ...]:
         """Of which presence residents are: of a door's site one is enough."""
-        if primitive == "sequence" or self.is_about_a_person:
+        if primitive in _OF_PARTS or self.is_about_a_person:
             return self.choices("presence", PRESENCES)
         return ()
 
     def only_doors_have(self) -> None:
         door = self.document.get("state") == "open" or (
-            self.document.get("primitive") == "sequence" and self.document.get("subject") == Subject.PLACE.word
+            self.document.get("primitive") in _OF_PARTS and self.document.get("subject") == Subject.PLACE.word
         )
         for key in _OF_DOORS:
             if key in self.document and not door:
@@ -284,6 +291,7 @@ class RuleReader:
         silent = "activity" if self.is_about_a_person else "heard"
         wanted = {
             "event": "person", "held": {"state": state.over if state else ""}, "silent": silent, "sequence": "then",
+            "count": "quiet",
         }[primitive]  # fmt: skip
         if clear != wanted:
             raise self.wrong("clear", f"such a rule of primitive {primitive} is cleared by {wanted!r}")
@@ -314,7 +322,8 @@ class RuleReader:
         if night is not None:
             self.known(night, {"between", "after", "severity"}, "night.")
             between = self.value(night, "night.", "between", parse_between)
-        own = {"between": between, "outside": between is not None} if primitive != "sequence" else self.window()
+        outside = {"between": between, "outside": between is not None}
+        own = self.window(primitive) if primitive in _OF_PARTS else outside
         steps = [self.step(primitive, "", self.document, **own)]
         if night is not None:
             steps.append(self.step(primitive, "night", night, between=between))
@@ -323,12 +332,13 @@ class RuleReader:
             steps.append(self.step(primitive, "off_hours", self.document["off_hours"], off_hours=True))
         return (*steps, *self.further(steps[0]))
 
-    def window(self) -> dict[str, Any]:
-        """When the deadline of a sequence may fall, and whether all of it lies there."""
+    def window(self, primitive: str) -> dict[str, Any]:
+        """When the deadline of a sequence may fall, and whether all of it lies there, as all that is counted does."""
         between = self.value(self.document, "", "between", parse_between) if "between" in self.document else None
         if self.flag("whole") and (between is None or STEPS in self.document):
             raise self.wrong("whole", "it is of one step, and of its window between")
-        return {"between": between, "whole": self.flag("whole")}
+        whole = self.flag("whole") or (primitive == "count" and between is not None)
+        return {"between": between, "whole": whole}
 
     def further(self, first: Step) -> list[Step]:
         """What follows the rule's own step in one alert, with room for as many as an override may set."""
@@ -346,6 +356,6 @@ class RuleReader:
 
     def step(self, primitive: str, key: str, table: dict[str, Any], **window: Any) -> Step:
         prefix = f"{key}." if key else ""
-        after = 0 if primitive == "event" else self.value(table, prefix, "after", parser(primitive, "after"))
+        after = 0 if primitive in {"event", "count"} else self.value(table, prefix, "after", parser(primitive, "after"))
         severity = self.value(table, prefix, "severity", parser(primitive, "severity"))
         return Step(after=after, severity=severity, key=key, **window)

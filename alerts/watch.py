@@ -98,6 +98,11 @@ class Watch(Table):
         self.earliest = NEVER
         self._index = {kind: _Index(journal) for kind in Subject}
 
+    @property
+    def ends_alone(self) -> bool:
+        """Whether its condition is over in time, so that what was closed while it held need not come again."""
+        return self.terms.rule.lapses
+
     # ------------------------------------------------------------ subjects
     def rows_of(self, kind: Subject, ids: Rows) -> Rows:
         """The row of each subject, -1 where there is none yet."""
@@ -160,10 +165,15 @@ class Watch(Table):
     def retire(self, rows: Rows, when: When) -> list[Move]:
         """End the watch of subjects: deadlines vanish, conditions clear."""
         self.touch(rows)
-        moves = [self.over(int(row), when) for row in rows if self.fired[row] != NO_SEVERITY]
+        moves = [self.over(int(row), when) for row in rows[self.lasting(rows)]]
         self.present[rows] = False
         self.forget(rows)
         return moves
+
+    def lasting(self, rows: Rows) -> Bools:
+        """For which of them the condition holds and has reached something."""
+        reached: Bools = self.fired[rows] != NO_SEVERITY
+        return reached
 
     def forget(self, rows: Rows) -> None:
         """Nothing is known of these subjects any more."""
@@ -276,7 +286,7 @@ class Watch(Table):
         self.terms = terms
         rows = np.arange(self.size, dtype=np.intp)
         self.refit(rows, when.at)
-        off = rows[~self.enabled[: self.size] & (self.fired[: self.size] != NO_SEVERITY)]
+        off = rows[~self.enabled[: self.size] & self.lasting(rows)]
         return [self.over(int(row), when) for row in off]
 
     # ------------------------------------------------------------ deadlines

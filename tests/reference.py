@@ -24,6 +24,8 @@ from tests.reference_parts import (
     inside,
 )
 
+_PLAIN = ("after", "severity", "between", "times", "within", "quiet")
+
 
 class Reference(Inactive):
     """Feed it the log in order."""
@@ -31,7 +33,7 @@ class Reference(Inactive):
     def __init__(self) -> None:
         super().__init__()
         self.overrides: dict[str, list[dict[str, Any]]] = {}
-        self.doors: dict[int, str] = {}  # what each door sensor said last
+        self.said: dict[int, str] = {}  # what each door sensor and mat said last
         self.counters: dict[int, tuple[str, int, int]] = {}  # device -> boot, seq, time
 
     def feed(self, entry: dict[str, Any]) -> None:
@@ -48,7 +50,10 @@ class Reference(Inactive):
         ending = self._signs(e, device, late)
         if not e["stateless"]:
             ending += self._state(e, device, late) + self._sequences(e, device, late, changed=changed)
-        self._finish(ending, e)
+        counting = self._counting(e, device) if changed and not late and not e["stateless"] else []
+        self._finish([*ending, *(s for s in counting if s.reached)], e)
+        for s in counting:
+            self._count(s, e)
         for code in self._rules_of("event"):
             self._tells(code, e, device, late)
         if not e["stateless"]:
@@ -135,12 +140,12 @@ class Reference(Inactive):
         return []
 
     def _is_change(self, e: dict[str, Any], late: bool) -> bool:
-        """Whether a door sensor does not say what it said last; other events are as they are."""
-        if not e["type"].startswith("door."):
+        """Whether a door sensor or a mat does not say what it said last; other events are as they are."""
+        if not e["type"].startswith(("door.", "bed.")):
             return True
         if late or e["stateless"]:
             return late
-        before, self.doors[e["device"]] = self.doors.get(e["device"]), e["type"]
+        before, self.said[e["device"]] = self.said.get(e["device"]), e["type"]
         return bool(before != e["type"])
 
     def _is_of(self, s: Subject, e: dict[str, Any], device: dict[str, Any], rule: dict[str, Any]) -> bool:
@@ -171,6 +176,45 @@ class Reference(Inactive):
             elif self._is_one(e, device, rule, "meanwhile") and lasts:
                 ending += self._restarted(s, e, late, again=may_begin)
         return ending
+
+    def _counting(self, e: dict[str, Any], device: dict[str, Any]) -> list[Subject]:
+        """Of whom this is one more to be counted."""
+        found = []
+        for s in sorted(self.subjects.values(), key=Subject.order):
+            rule = self.rules[s.rule]
+            counts = rule["primitive"] == "count" and s.present and self._is_one(e, device, rule, "first")
+            if counts and self._is_of(s, e, device, rule) and self._within(s, e["effective"]):
+                found.append(s)
+        return found
+
+    def _count(self, s: Subject, e: dict[str, Any]) -> None:
+        when = When(e["effective"], e["received"], e["position"])
+        s.counted = sorted([*s.counted, e["effective"]])
+        s.counted = [m for m in s.counted if m > s.counted[-1] - s.within]
+        for first, last in zip(s.counted, s.counted[s.times - 1 :], strict=False):
+            if first <= e["effective"] <= last:
+                s.reached = True
+                self._counted_enough(s, when._replace(moment=last))
+                return
+
+    def _counted_enough(self, s: Subject, when: When) -> None:
+        s.active = True
+        if s.alert:
+            self._tell("occurrence", s, when, event=when.position)
+            if s.steps[0].severity < s.severity:
+                s.severity, s.held = s.steps[0].severity, s.held and s.steps[0].severity > 2
+                self._tell("severity", s, when)
+            self._stand_together(s, when)
+        elif s.enabled and (s.muted is None or s.steps[0].severity < s.muted):
+            self._raise(s, s.steps[0].severity, f"event:{when.position}", when, when.position)
+
+    def _quiet_at(self, s: Subject) -> int | None:
+        return s.counted[-1] + s.quiet if s.reached else None
+
+    def _is_quiet(self, s: Subject, when: When) -> None:
+        s.reached, s.counted = False, []
+        s.fired = 0
+        self._over(s, when)
 
     def _restarted(self, s: Subject, e: dict[str, Any], late: bool, *, again: bool) -> list[Subject]:
         """It ends, and begins there anew."""
@@ -227,17 +271,23 @@ class Reference(Inactive):
 
     def _finish(self, ending: list[Subject], e: dict[str, Any]) -> None:
         """What fell due before the end, of all rules in the order of due, each rule's end at its place."""
-        left = {s.order(): s for s in ending}
+        quiet = {s.order(): due for s in ending if (due := self._quiet_at(s)) is not None}
+        left = {s.order(): s for s in ending if quiet.get(s.order(), 0) <= e["effective"]}
         while left:
             steps = []
             for order, s in left.items():
+                if order in quiet:
+                    steps.append((quiet[order], order, 2))
+                    continue
                 due = self._next(s)
                 steps.append(
                     (due, order, 0) if due is not None and due <= e["effective"] else (e["effective"], order, 2)
                 )
             moment, order, what = min(steps)
             when = When(moment, e["received"], e["position"])
-            if what == 0:
+            if order in quiet:
+                self._is_quiet(left.pop(order), when)
+            elif what == 0:
                 self._fire(left[order], when)
             else:
                 self._over(left[order], when)
@@ -321,15 +371,20 @@ class Reference(Inactive):
         if self.rules[s.rule]["primitive"] == "event":
             s.active = False
         elif s.active:
-            s.muted, s.mute_due = s.severity, None if self.rules[s.rule].get("whole") else e["at"] + MUTE
+            alone = self.rules[s.rule].get("whole") or self.rules[s.rule]["primitive"] == "count"
+            s.muted, s.mute_due = s.severity, None if alone else e["at"] + MUTE
         self._ended(s, When(e["at"], e["at"], e["position"]))
 
     def _watermark(self, e: dict[str, Any]) -> None:
         while due := [
-            (m, s.order(), s) for s in self.subjects.values() if (m := self._next(s)) is not None and m <= e["at"]
+            (m, s.order(), s) for s in self.subjects.values() if (m := self._falls(s)) is not None and m <= e["at"]
         ]:
             moment, _, subject = min(due, key=lambda d: d[:2])
-            self._fire(subject, When(moment, e["at"], e["position"]))
+            when = When(moment, e["at"], e["position"])
+            self._is_quiet(subject, when) if subject.reached else self._fire(subject, when)
+
+    def _falls(self, s: Subject) -> int | None:
+        return self._quiet_at(s) if s.reached else self._next(s)
 
     def _rules(self, e: dict[str, Any]) -> None:
         body = e["body"]
@@ -339,7 +394,9 @@ class Reference(Inactive):
         for s in mine:
             self._fit(s, e["at"])
             if not s.enabled:
-                self._over(s, When(e["at"], e["at"], e["position"]))
+                when = When(e["at"], e["at"], e["position"])
+                self._is_quiet(s, when) if s.reached else self._over(s, when)
+                s.counted = []
         self._staff(e, [body["rule"]])
 
     def _registry(self, e: dict[str, Any]) -> None:
@@ -378,8 +435,8 @@ class Reference(Inactive):
 
     def _unwatch(self, s: Subject, when: When) -> None:
         if s.present:
-            self._over(s, when)
-            s.present, s.since, s.reports = False, None, []
+            self._is_quiet(s, when) if s.reached else self._over(s, when)
+            s.present, s.since, s.reports, s.counted = False, None, [], []
             s.suspected = s.reported = s.told = s.blind = None
             s.off = False
 
@@ -388,7 +445,7 @@ class Reference(Inactive):
         wanted = []
         for code in rules:
             rule = self.rules[code]
-            if rule["primitive"] in {"silent", "sequence"} or rule.get("state") == "open":
+            if rule["primitive"] in {"silent", "sequence", "count"} or rule.get("state") == "open":
                 known = [(code, rule["subject"], n) for n in self.registry[rule["subject"]]]
             else:
                 known = [key for key in self.subjects if key[0] == code and rule["primitive"] == "held"]
@@ -402,7 +459,7 @@ class Reference(Inactive):
         site = document.get("site", number)
         if "sites" in rule and self.registry["site"][site]["kind"] not in rule["sites"]:
             return False
-        if kind == "place" and rule["primitive"] == "sequence":
+        if kind == "place" and rule["primitive"] in {"sequence", "count"}:
             there = [r for r in self.registry["resident"].values() if r["site"] == site]
             somebody = not there or any(r.get("presence", "home") in rule["presence"] for r in there)
             return somebody and self._has_sensor({**rule, "state": "open"}, kind, number, document)
@@ -416,7 +473,8 @@ class Reference(Inactive):
 
     def _can_be_ended(self, rule: dict[str, Any], number: int, resident: dict[str, Any]) -> bool:
         whom = Subject("", "resident", number, resident["site"])
-        then = rule["then"] if isinstance(rule["then"], list) else [rule["then"]]
+        then = rule["then"] if "then" in rule else rule["first"]
+        then = then if isinstance(then, list) else [then]
         return any(
             d["kind"] in rule["kinds"] and any(self._stands(d, part) for part in then) and self._tells_of(d, whom)
             for d in self.registry["device"].values()
@@ -445,7 +503,7 @@ class Reference(Inactive):
 
     def _steps(self, s: Subject) -> tuple[list[Step], bool]:
         rule, enabled = self.rules[s.rule], True
-        values: dict[str, Any] = {k: rule[k] for k in ("after", "severity", "between") if k in rule}
+        values: dict[str, Any] = {k: rule[k] for k in _PLAIN if k in rule}
         for table in ("night", "off_hours"):
             values |= {f"{table}.{k}": v for k, v in rule.get(table, {}).items()}
         for case in rule.get("when", []):
@@ -462,6 +520,8 @@ class Reference(Inactive):
                     values = {k: v for k, v in values.items() if not k.startswith("steps.")}
                 values |= given
                 enabled = override.get("enabled", enabled)
+        if rule["primitive"] == "count":
+            s.times, s.within, s.quiet = values["times"], duration(values["within"]), duration(values["quiet"])
         steps = [Step(duration(values.get("after", "0s")), int(values["severity"][1]))]
         self._frame(steps[0], values, whole=rule.get("whole", False))
         if steps[0].outside:

@@ -126,6 +126,11 @@ class Subject:
     lasting: dict[int, int] = field(default_factory=dict)  # devices of an event that lasts, and when they told
     parent: int = 0
     held: bool = False
+    times: int = 0
+    within: int = 0
+    quiet: int = 0
+    counted: list[int] = field(default_factory=list)
+    reached: bool = False  # what was counted was enough
     begins_again: bool = False  # what ended a sequence begins it anew
     blind: int | None = None  # since when no sensor works that would tell of him
 

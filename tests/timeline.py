@@ -83,6 +83,10 @@ class Moment:
         """A new version of a rule is in force."""
         return self._do(lambda now: now.line.enter("rules", self._when, rules_entry(rule, 2, overrides)))
 
+    def registry(self, body: dict[str, Any]) -> "Moment":
+        """The registry changes."""
+        return self._do(lambda now: now.line.enter("registry", self._when, body))
+
     def close(self, rule: str) -> "Moment":
         """A person closes the newest alert of a rule."""
         return self._do(lambda now: now.line.enter("closing", self._when, _closing(now, rule)))

@@ -13,6 +13,8 @@ A resident is watched while a device is registered that can tell of the second p
 end it. Away or in hospital there is no watch, and what was open is over.
 """
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,7 +22,7 @@ from alerts.findings import Subject
 from alerts.moves import Move, When
 from alerts.primitives.held import Batch, HeldWatch, grouped
 from alerts.primitives.residents import ResidentsWatch
-from alerts.primitives.signs import CLOSED, OPENED, Doors, Sensors
+from alerts.primitives.signs import LastSaid, Sensors
 from alerts.registry_view import SENSORS, RegistryView, Touched
 from alerts.rule import Part
 from alerts.schedule import Schedule
@@ -32,11 +34,17 @@ NO_NEWS = FLAG_RETAINED | FLAG_STATELESS
 
 
 class SequenceWatch(ResidentsWatch, HeldWatch):
-    """`since` is when the first part happened that nothing has followed yet."""
+    """`since` is when the first part happened that nothing has followed yet.
+
+    ONLY_NEWS: what a door sensor or a mat says is heard only where it did not say the same before.
+    """
+
+    ONLY_NEWS: ClassVar[bool] = False
 
     def __init__(self, journal: Journal, view: RegistryView, schedule: Schedule, terms: Terms) -> None:
         super().__init__(journal, view, schedule, terms)
         self._sensors = Sensors(journal, view)
+        self._said = LastSaid(journal)
 
     # ------------------------------------------------------------ subjects
     def sync(self, touched: Touched, when: When) -> list[Move]:
@@ -51,11 +59,11 @@ class SequenceWatch(ResidentsWatch, HeldWatch):
         return self.staff_residents(ids, wanted, when)
 
     def _can_tell(self, devices: Rows) -> Bools:
-        """Registered devices of the rule's kinds, where the second part is looked for."""
+        """Registered devices of the rule's kinds, where its last part is looked for."""
         view, rule = self.view, self.terms.rule
         fit: Bools = view.devices.present[devices] & np.isin(view.devices.kind[devices], view.kinds(rule.kinds))
         there = np.zeros(len(devices), np.bool_)
-        for part in rule.then:
+        for part in rule.then or rule.first:
             there |= self._stand(devices, part)
         return fit & there
 
@@ -73,6 +81,17 @@ class SequenceWatch(ResidentsWatch, HeldWatch):
         return there
 
     # ------------------------------------------------------------ pass 1
+    def feed(self, events: NDArray[np.void], late: Bools) -> list[Move]:
+        """Pass 1 over events without a control entry between them."""
+        if self.ONLY_NEWS:
+            news = self._said.news(events, late | ((events["flags"] & NO_NEWS) != 0))
+            events, late = events[news], late[news]
+        return self.take_in(events, late)
+
+    def take_in(self, events: NDArray[np.void], late: Bools) -> list[Move]:
+        """The same, of what is heard."""
+        return super().feed(events, late)
+
     def _group(self, events: NDArray[np.void], late: Bools) -> Batch | None:
         rule = self.terms.rule
         types = tuple(kind for part in (*rule.first, *rule.then, *rule.meanwhile) for kind in part.on)
@@ -142,14 +161,9 @@ class SequenceWatch(ResidentsWatch, HeldWatch):
 
 
 class DoorSequenceWatch(SequenceWatch):
-    """The same about doors: the first part is what their own sensor tells, the others what any device of the site does.
+    """The same about doors: their own sensor tells the first part, any device of the site the others."""
 
-    An opening is one only where the sensor did not say the same before.
-    """
-
-    def __init__(self, journal: Journal, view: RegistryView, schedule: Schedule, terms: Terms) -> None:
-        super().__init__(journal, view, schedule, terms)
-        self._doors_said = Doors(journal)
+    ONLY_NEWS: ClassVar[bool] = True
 
     def sync(self, touched: Touched, when: When) -> list[Move]:
         """Doors with a sensor, where somebody is of the presence that the rule names."""
@@ -164,13 +178,6 @@ class DoorSequenceWatch(SequenceWatch):
         moves = self.staff(Subject.PLACE, wanted, Located(ids, sites, ids), when)
         self.unsorted()
         return moves
-
-    def feed(self, events: NDArray[np.void], late: Bools) -> list[Move]:
-        """Pass 1, of openings and closings only those that are news."""
-        doors = np.flatnonzero(np.isin(events["type"], (OPENED, CLOSED)) & ((events["flags"] & NO_NEWS) == 0) & ~late)
-        news = np.ones(len(events), np.bool_)
-        news[doors] = self._doors_said.changes(events[doors])
-        return super().feed(events[news], late[news])
 
     def _rows_told(self, devices: Rows, begins: Bools) -> tuple[Rows, Rows]:
         own, others = np.flatnonzero(begins), np.flatnonzero(~begins)

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.registry_view import RegistryView
-from alerts.table import I8, I32, I64, Bools, Fields, Journal, Rows, Table
+from alerts.table import I16, I32, I64, Bools, Fields, Journal, Rows, Table
 from devices.columns import NO_TIME
 from devices.models import DEVICE_KINDS
 from devices.silence import graces, intervals
 from devices.types import EVENT_TYPES
 
 _GATEWAY = DEVICE_KINDS.index("gateway")
-OPENED, CLOSED = EVENT_TYPES["door.opened"], EVENT_TYPES["door.closed"]
+STATES = tuple(EVENT_TYPES[name] for name in ("door.opened", "door.closed", "bed.left", "bed.entered"))
 METERED = EVENT_TYPES["water.metered"]
 F64 = NDArray[np.float64]
 
@@ -95,28 +95,33 @@ class Sensors:
         return longest
 
 
-class Doors(Table):
-    """Whether each door sensor said last that its door is open, by device id; -1 where it has said nothing."""
+class LastSaid(Table):
+    """What each door sensor or bed mat said last, by device id; 0 where it has said nothing."""
 
-    FIELDS: ClassVar[Fields] = {"said": (np.int8, -1)}
-    said: I8
+    FIELDS: ClassVar[Fields] = {"type": (np.int16, 0)}
+    type: I16
 
-    def changes(self, events: NDArray[np.void]) -> Bools:
-        """Which of these openings and closings are not what their device said last: a hub that starts repeats all."""
-        if not len(events):
-            return np.empty(0, np.bool_)
-        devices, opened = events["device"].astype(np.intp), (events["type"] == OPENED).astype(np.int8)
-        self.ensure(int(devices.max()) + 1)
-        self.touch(devices)
-        order = np.argsort(devices, kind="stable")
-        devices, opened = devices[order], opened[order]
-        before = np.roll(opened, 1)
+    def news(self, events: NDArray[np.void], old: Bools) -> Bools:
+        """Which events are not what their device said last: a hub that starts again repeats the state of all doors.
+
+        What is no state of a door or bed is news. So is what is `old`, late or told again: others judge that.
+        """
+        news = np.ones(len(events), np.bool_)
+        told = np.flatnonzero(np.isin(events["type"], STATES) & ~old)
+        if len(told):
+            self.ensure(int(events["device"][told].max()) + 1)
+            self.touch(events["device"][told].astype(np.intp))
+            told = told[np.argsort(events["device"][told], kind="stable")]
+            news[told] = self._changes(events["device"][told].astype(np.intp), events["type"][told].astype(np.int16))
+        return news
+
+    def _changes(self, devices: Rows, types: I16) -> Bools:
         first = np.append(True, devices[1:] != devices[:-1])
-        before[first] = self.said[devices[first]]
+        before = np.roll(types, 1)
+        before[first] = self.type[devices[first]]
         last = np.append(first[1:], True)
-        self.said[devices[last]] = opened[last]
-        changed = np.empty(len(events), np.bool_)
-        changed[order] = opened != before
+        self.type[devices[last]] = types[last]
+        changed: Bools = types != before
         return changed
 
 

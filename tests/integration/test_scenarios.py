@@ -11,7 +11,7 @@ from tests.stack import Stack, running_stack
 
 pytestmark = pytest.mark.timeout(280)
 
-SHORT = ("sos-storm", "falls")
+SHORT = ("sos-storm", "falls", "night")
 
 BROKEN = """
 about = "Expects what does not happen, and does not expect what does."

@@ -85,6 +85,20 @@ whole = true
 severity = "P2"
 clear = "then"
 advice = { zh = ["一", "二"], en = ["one", "two"] }
+[[rule]]
+code = "D-05"
+name = { zh = "门", en = "Door" }
+primitive = "count"
+subject = "place"
+roles = ["entrance"]
+presence = ["home", "away"]
+first = { on = ["door.opened"] }
+times = 3
+within = "60min"
+quiet = "1h"
+severity = "P3"
+clear = "quiet"
+advice = { zh = ["一", "二"], en = ["one", "two"] }
 """
 
 
@@ -92,8 +106,8 @@ def test_the_shipped_catalogue() -> None:
     """It holds the rules, with names and two to five steps of advice in both languages."""
     rules = load_catalogue()
     assert list(rules) == [
-        "S-01", "S-04", "D-03", "H-04", "E-01", "E-02", "E-03", "D-06", "D-07", "D-01", "D-02", "B-01", "B-02", "H-01",
-        "H-02", "H-03", "H-05", "I-03", "A-01",
+        "S-01", "S-04", "D-03", "H-04", "E-01", "E-02", "E-03", "D-06", "D-07", "D-01", "D-02", "D-05", "B-01", "B-03",
+        "B-02", "H-01", "H-02", "H-03", "H-05", "I-03", "A-01",
     ]  # fmt: skip
     for rule in rules.values():
         assert set(rule.name) == set(rule.advice) == {"zh", "en"}
@@ -196,6 +210,17 @@ def test_what_is_wrong_is_named(old: str, new: str, key: str) -> None:
         ("whole = true", "whole = true\nsteps = []", "whole"),
         ("whole = true", 'steps = [{ after = "20min", severity = "P1" }]', "steps"),
         ('clear = "then"', 'clear = "person"', "clear"),
+        ("times = 3", "times = 1", "times"),
+        ("times = 3", "times = 101", "times"),
+        ("times = 3", "times = true", "times"),
+        ("times = 3", 'times = "3"', "times"),
+        ("times = 3\n", "", "times"),
+        ('within = "60min"', 'within = "0s"', "within"),
+        ('within = "60min"', 'within = "an hour"', "within"),
+        ('quiet = "1h"\n', "", "quiet"),
+        ('clear = "quiet"', 'clear = "then"', "clear"),
+        ('roles = ["entrance"]', 'roles = ["bathtub"]', "roles"),
+        ('on = ["door.opened"]', 'on = ["door.ajar"]', "first.on"),
         ('subject = "resident"', 'subject = "site"', "subject"),
     ],
 )
