@@ -154,7 +154,8 @@ class Engine:
         silences = [w for w in self.watches.values() if isinstance(w, SilentWatch | InactiveWatch)]
         if entry.kind == "device":
             self.view.hear(entry.body)
-            return [move for watch in silences for move in watch.tell(entry.body, when)]
+            sequences = [w for w in self.watches.values() if isinstance(w, SequenceWatch)]
+            return [move for watch in (*silences, *sequences) for move in watch.tell(entry.body, when)]
         if entry.kind == "stall":
             for watch in silences:
                 watch.stalled(int(entry.body["from"]), int(entry.body["to"]))

@@ -10,7 +10,7 @@ street = "street-1"
 site = "h1"
 code = "door-1"
 kind = "door"
-role = "entrance"
+role = "exit"
 [[resident]]
 code = "r1"
 site = "h1"

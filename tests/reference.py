@@ -472,13 +472,19 @@ class Reference(Inactive):
         return STATES[rule["state"]][2] is None or self._has_sensor(rule, kind, number, document)
 
     def _can_be_ended(self, rule: dict[str, Any], number: int, resident: dict[str, Any]) -> bool:
-        whom = Subject("", "resident", number, resident["site"])
+        return bool(self._ending(rule, Subject("", "resident", number, resident["site"])))
+
+    def _enders(self, s: Subject) -> list[tuple[int, dict[str, Any]]]:
+        return self._ending(self.rules[s.rule], s)
+
+    def _ending(self, rule: dict[str, Any], whom: Subject) -> list[tuple[int, dict[str, Any]]]:
         then = rule["then"] if "then" in rule else rule["first"]
         then = then if isinstance(then, list) else [then]
-        return any(
-            d["kind"] in rule["kinds"] and any(self._stands(d, part) for part in then) and self._tells_of(d, whom)
-            for d in self.registry["device"].values()
-        )
+        return [
+            (n, d)
+            for n, d in self.registry["device"].items()
+            if d["kind"] in rule["kinds"] and any(self._stands(d, part) for part in then) and self._tells_of(d, whom)
+        ]
 
     def _has_sensor(self, rule: dict[str, Any], kind: str, number: int, document: dict[str, Any]) -> bool:
         tells = [d for d in self.registry["device"].values() if d["kind"] == STATES[rule["state"]][2]]

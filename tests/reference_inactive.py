@@ -74,6 +74,19 @@ class Inactive(Alerts):
             elif seen and s.blind is not None:
                 s.since += max(0, at - max(s.blind, s.since))
                 s.blind = None
+        for s in sorted((s for s in self.subjects.values() if self._is_a_sequence(s)), key=Subject.order):
+            seen = any(n not in self.down and (d.get("gateway") or 0) not in self.down for n, d in self._enders(s))
+            if s.blind is not None and seen:
+                for step in s.steps:
+                    step.floor = max(step.floor or 0, at + step.after)
+            s.blind = None if seen else at
+
+    def _is_a_sequence(self, s: Subject) -> bool:
+        return s.kind == "resident" and s.present and bool(self.rules[s.rule]["primitive"] == "sequence")
+
+    def _enders(self, s: Subject) -> list[tuple[int, dict[str, Any]]]:
+        """The registered devices that can tell the end of a sequence."""
+        raise NotImplementedError
 
     def _sees(self, number: int, device: dict[str, Any], s: Subject) -> bool:
         working = number not in self.down and (device.get("gateway") or 0) not in self.down

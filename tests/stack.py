@@ -256,7 +256,7 @@ timezone = "Asia/Shanghai"
 site = "$site"
 code = "door-1"
 kind = "door"
-role = "entrance"
+role = "exit"
 [[place]]
 site = "$site"
 code = "bed-1"

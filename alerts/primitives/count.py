@@ -96,6 +96,9 @@ class CountWatch(SequenceWatch):
         self.forget(np.array([row], np.intp))
         return self.over(row, when, at=due)
 
+    def _look(self, rows: Rows, at: int) -> None:
+        """What was counted was heard, whatever works now."""
+
     # ------------------------------------------------------------ pass 1
     def take_in(self, events: NDArray[np.void], late: Bools) -> list[Move]:
         """Each moment by itself: they are few."""

@@ -10,15 +10,16 @@ What comes meanwhile, while it lasts, begins it anew: the time runs from there, 
 A rule whose step is `whole` hears beginnings within its window alone, and its deadline is nothing after it.
 
 A resident is watched while a device is registered that can tell of the second part: without one nothing would ever
-end it. Away or in hospital there is no watch, and what was open is over.
+end it. While none of these works, themselves or their gateway, nothing falls due; once one does, the rule's whole time
+is given to it to tell. Away or in hospital there is no watch, and what was open is over.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.findings import Subject
+from alerts.findings import NEVER, NO_SEVERITY, Subject
 from alerts.moves import Move, When
 from alerts.primitives.held import Batch, HeldWatch, grouped
 from alerts.primitives.residents import ResidentsWatch
@@ -26,7 +27,7 @@ from alerts.primitives.signs import LastSaid, Sensors
 from alerts.registry_view import SENSORS, RegistryView, Touched
 from alerts.rule import Part
 from alerts.schedule import Schedule
-from alerts.table import Bools, Journal, Rows
+from alerts.table import I8, I64, Bools, Fields, Journal, Rows
 from alerts.watch import Located, Terms
 from devices.columns import FLAG_RETAINED, FLAG_STATELESS, NO_TIME
 
@@ -36,27 +37,71 @@ NO_NEWS = FLAG_RETAINED | FLAG_STATELESS
 class SequenceWatch(ResidentsWatch, HeldWatch):
     """`since` is when the first part happened that nothing has followed yet.
 
-    ONLY_NEWS: what a door sensor or a mat says is heard only where it did not say the same before.
+    `blind`: nothing that could tell of the second part works. ONLY_NEWS: what a door sensor or a mat says is heard
+    only where it did not say the same before.
     """
 
     ONLY_NEWS: ClassVar[bool] = False
+    FIELDS: ClassVar[Fields] = {"blind": (np.bool_, False)}
+    blind: Bools
 
     def __init__(self, journal: Journal, view: RegistryView, schedule: Schedule, terms: Terms) -> None:
         super().__init__(journal, view, schedule, terms)
-        self._sensors = Sensors(journal, view)
+        self._sensors, self._working = Sensors(journal, view), Sensors(journal, view)
         self._said = LastSaid(journal)
 
     # ------------------------------------------------------------ subjects
     def sync(self, touched: Touched, when: When) -> list[Move]:
         """Residents whom the rule asks for, where a device can tell that it is over."""
         sites, residents = self._sensors.recount(touched.devices, self._can_tell)
+        working = self._working.recount(touched.devices, self._can_tell_now)
         at_sites = self.residents_at(np.union1d(touched.sites, sites))
         ids = np.union1d(np.union1d(touched.residents, residents), at_sites).astype(np.intp)
-        if not len(ids):
-            return []
-        where = self.view.residents.site[ids]
-        wanted = self.asked_for(ids) & self._sensors.any(where, ids.astype(np.int32))
-        return self.staff_residents(ids, wanted, when)
+        moves: list[Move] = []
+        if len(ids):
+            where = self.view.residents.site[ids]
+            wanted = self.asked_for(ids) & self._sensors.any(where, ids.astype(np.int32))
+            moves = self.staff_residents(ids, wanted, when)
+        self._look(np.union1d(self._rows_concerned(*working), self.rows_about(ids)), when.at)
+        return moves
+
+    def tell(self, body: dict[str, Any], when: When) -> list[Move]:
+        """A `device` entry of the log: what can tell of the second part, or its gateway, may have come or gone."""
+        device = int(body["device"])
+        if device < self.view.devices.size:
+            working = self._working.recount(np.array([device], np.intp), self._can_tell_now)
+            self._look(self._rows_concerned(*working), when.at)
+        return []
+
+    def _rows_concerned(self, sites: Rows, residents: Rows) -> Rows:
+        return np.union1d(self.rows_at(sites), self.rows_about(residents)).astype(np.intp)
+
+    def _look(self, rows: Rows, at: int) -> None:
+        """Nothing falls due while nothing that could end it works, nor sooner than the rule's time after that."""
+        rows = rows[self.present[rows]]
+        if not len(rows):
+            return
+        self.touch(rows)
+        blind = ~self._working.any(self.site[rows], self.subject[rows])
+        back, lost = rows[self.blind[rows] & ~blind], rows[~self.blind[rows] & blind]
+        self.blind[rows] = blind
+        self.due[lost] = NEVER
+        n = len(self.terms.rule.steps)
+        self.floor[back, :n] = np.maximum(self.floor[back, :n], at + self.after[back, :n])
+        self.due[back] = self.next_due(back)
+
+    def first_due(self, rows: Rows, since: I64, fired: I8 | int = NO_SEVERITY) -> I64:
+        """None while nothing that could end it works."""
+        return np.where(self.blind[rows], NEVER, super().first_due(rows, since, fired))
+
+    def mute_end(self, rows: Rows) -> I64:
+        """None while nothing that could end it works."""
+        return np.where(self.blind[rows], NEVER, super().mute_end(rows))
+
+    def forget(self, rows: Rows) -> None:
+        """Nothing is known of these subjects any more."""
+        super().forget(rows)
+        self.blind[rows] = False
 
     def _can_tell(self, devices: Rows) -> Bools:
         """Registered devices of the rule's kinds, where its last part is looked for."""
@@ -66,6 +111,10 @@ class SequenceWatch(ResidentsWatch, HeldWatch):
         for part in rule.then or rule.first:
             there |= self._stand(devices, part)
         return fit & there
+
+    def _can_tell_now(self, devices: Rows) -> Bools:
+        """Those of them that work."""
+        return self._can_tell(devices) & self.view.works(devices)
 
     def _stand(self, devices: Rows, part: Part) -> Bools:
         """Which devices stand where this part is looked for."""
@@ -178,6 +227,10 @@ class DoorSequenceWatch(SequenceWatch):
         moves = self.staff(Subject.PLACE, wanted, Located(ids, sites, ids), when)
         self.unsorted()
         return moves
+
+    def tell(self, body: dict[str, Any], when: When) -> list[Move]:  # noqa: ARG002 -- no device is asked to end it
+        """An opening is one, whatever works."""
+        return []
 
     def _rows_told(self, devices: Rows, begins: Bools) -> tuple[Rows, Rows]:
         own, others = np.flatnonzero(begins), np.flatnonzero(~begins)

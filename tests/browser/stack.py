@@ -44,7 +44,7 @@ address = "院前路 1 号"
 site = "h1"
 code = "door-1"
 kind = "door"
-role = "entrance"
+role = "exit"
 [[place]]
 site = "c1"
 code = "door-east"

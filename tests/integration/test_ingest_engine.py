@@ -27,7 +27,7 @@ timezone = "Asia/Shanghai"
 site = "h1"
 code = "door-1"
 kind = "door"
-role = "entrance"
+role = "exit"
 [[resident]]
 code = "r1"
 site = "h1"

@@ -25,7 +25,7 @@ street = "street-{n % 2}"
 site = "q{n}"
 code = "door"
 kind = "door"
-role = "entrance"
+role = "exit"
 [[resident]]
 site = "q{n}"
 code = "p{n}"

@@ -7,7 +7,7 @@ import pytest
 from alerts.findings import NEVER
 from devices.columns import FLAG_RETAINED, FLAG_STATELESS
 from tests.engine_parts import DOOR, MINUTE, SECOND_DOOR, Line, at, rules_entry, started
-from tests.log_parts import BED, HALL, MATTRESS, MOTION, PEOPLE, R1, R3
+from tests.log_parts import BED, GATE, HALL, MATTRESS, MOTION, PEOPLE, R1, R3
 from tests.timeline import Timeline, between
 
 DEVICES = {d["id"]: d for d in PEOPLE["device"]}
@@ -356,6 +356,21 @@ def test_nobody_is_watched_where_nothing_could_end_it(registry: dict[str, Any]) 
 def test_what_the_broker_tells_again_begins_nothing(flag: int) -> None:
     """A retained or redelivered word may be old."""
     assert about(stayed(home(MOTION, HALL), flags=flag)) == []
+
+
+def test_nothing_falls_due_while_nothing_could_end_it() -> None:
+    """A gateway is cut off: whoever left the bathroom meanwhile could not be seen. After it there is the whole time."""
+    line = Timeline(home(MOTION, HALL, GATE))
+    quiet(line)
+    line.at("00:01").rules("H-01", [{"scope": "*", "id": 0, "enabled": False}])
+    line.at("10:00").push(MOTION, "motion.detected")
+    line.at("10:20").device(GATE, "suspect")
+    line.at("11:30").device(GATE, "heard")
+    line.want("raised P3", between("12:00"))
+    line.at("12:10").push(HALL, "motion.detected")
+    line.want("cleared P3", between("12:10"))
+    line.want("closed P3", between("12:10"))
+    line.check(until="13:00")
 
 
 def test_the_end_of_the_watch_ends_what_was_open() -> None:
