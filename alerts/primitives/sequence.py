@@ -23,11 +23,11 @@ from alerts.findings import NEVER, NO_SEVERITY, Subject
 from alerts.moves import Move, When
 from alerts.primitives.held import Batch, HeldWatch, grouped
 from alerts.primitives.residents import ResidentsWatch
-from alerts.primitives.signs import LastSaid, Sensors
+from alerts.primitives.signs import STATES, LastSaid, Sensors
 from alerts.registry_view import SENSORS, RegistryView, Touched
 from alerts.rule import Part
 from alerts.schedule import Schedule
-from alerts.table import I8, I64, Bools, Fields, Journal, Rows
+from alerts.table import I8, I16, I64, Bools, Fields, Journal, Rows
 from alerts.watch import Located, Terms
 from devices.columns import FLAG_RETAINED, FLAG_STATELESS, NO_TIME
 
@@ -132,10 +132,14 @@ class SequenceWatch(ResidentsWatch, HeldWatch):
     # ------------------------------------------------------------ pass 1
     def feed(self, events: NDArray[np.void], late: Bools) -> list[Move]:
         """Pass 1 over events without a control entry between them."""
-        if self.ONLY_NEWS:
+        rule = self.terms.rule
+        types = tuple(kind for part in (*rule.first, *rule.then, *rule.meanwhile) for kind in part.on)
+        told = np.isin(events["type"], types + STATES if self.ONLY_NEWS else types)
+        events, late = events[told], late[told]
+        if self.ONLY_NEWS and len(events):
             news = self._said.news(events, late | ((events["flags"] & NO_NEWS) != 0))
             events, late = events[news], late[news]
-        return self.take_in(events, late)
+        return self.take_in(events, late) if len(events) else []
 
     def take_in(self, events: NDArray[np.void], late: Bools) -> list[Move]:
         """The same, of what is heard."""
@@ -143,15 +147,15 @@ class SequenceWatch(ResidentsWatch, HeldWatch):
 
     def _group(self, events: NDArray[np.void], late: Bools) -> Batch | None:
         rule = self.terms.rule
-        types = tuple(kind for part in (*rule.first, *rule.then, *rule.meanwhile) for kind in part.on)
-        told = np.isin(events["type"], types) & ((events["flags"] & NO_NEWS) == 0)
-        where = np.flatnonzero(told & (events["device"] < self.view.devices.size))
-        begins, ends, between = (self._are(events[where], parts) for parts in (rule.first, rule.then, rule.meanwhile))
+        where = np.flatnonzero(((events["flags"] & NO_NEWS) == 0) & (events["device"] < self.view.devices.size))
+        types, devices = events["type"][where], events["device"][where].astype(np.intp)
+        begins, ends, between = (self._are(types, devices, p) for p in (rule.first, rule.then, rule.meanwhile))
         heard = begins | ends | between
-        where, begins, between = where[heard], begins[heard], (between & ~ends)[heard]
-        rows, n = self._rows_told(events["device"][where].astype(np.intp), begins)
+        where, devices, begins, between = where[heard], devices[heard], begins[heard], (between & ~ends)[heard]
+        rows, n = self._rows_told(devices, begins)
         watched = (rows >= 0) & self.present[rows]
-        watched[watched] = ~begins[n[watched]] | self._within(rows[watched], events[where[n[watched]]])
+        if rule.lapses:
+            watched[watched] = ~begins[n[watched]] | self._within(rows[watched], events[where[n[watched]]])
         rows, n = rows[watched], n[watched]
         if not len(rows):
             return None
@@ -163,12 +167,12 @@ class SequenceWatch(ResidentsWatch, HeldWatch):
         """The rows of which these devices tell, and by which of them; `begins` which of it would begin something."""
         return self.told_of(devices)
 
-    def _are(self, events: NDArray[np.void], parts: tuple[Part, ...]) -> Bools:
-        """Which events are one of these parts."""
-        found = np.zeros(len(events), np.bool_)
+    def _are(self, types: I16, devices: Rows, parts: tuple[Part, ...]) -> Bools:
+        """Which events, by type and device, are one of these parts."""
+        found = np.zeros(len(types), np.bool_)
         for part in parts:
-            which = np.flatnonzero(np.isin(events["type"], part.on))
-            found[which] |= self._stand(events["device"][which].astype(np.intp), part)
+            which = np.flatnonzero(np.isin(types, part.on))
+            found[which] |= self._stand(devices[which], part)
         return found
 
     def _within(self, rows: Rows, events: NDArray[np.void]) -> Bools:
