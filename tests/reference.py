@@ -158,9 +158,9 @@ class Reference(Inactive):
     def _sequences(self, e: dict[str, Any], device: dict[str, Any], late: bool, *, changed: bool) -> list[Subject]:
         """The first or the second part of a sequence, for everybody of whom the device tells."""
         ending: list[Subject] = []
-        for s in sorted(self.subjects.values(), key=Subject.order):
+        for s in self._near(device, "sequence", e["type"]):
             rule = self.rules[s.rule]
-            if rule["primitive"] != "sequence" or not s.present or not self._is_of(s, e, device, rule):
+            if not self._is_of(s, e, device, rule):
                 continue
             if s.kind == "place" and not changed:
                 continue
@@ -180,11 +180,24 @@ class Reference(Inactive):
     def _counting(self, e: dict[str, Any], device: dict[str, Any]) -> list[Subject]:
         """Of whom this is one more to be counted."""
         found = []
-        for s in sorted(self.subjects.values(), key=Subject.order):
+        for s in self._near(device, "count", e["type"]):
             rule = self.rules[s.rule]
-            counts = rule["primitive"] == "count" and s.present and self._is_one(e, device, rule, "first")
-            if counts and self._is_of(s, e, device, rule) and self._within(s, e["effective"]):
+            counts = self._is_one(e, device, rule, "first") and self._is_of(s, e, device, rule)
+            if counts and self._within(s, e["effective"]):
                 found.append(s)
+        return found
+
+    def _near(self, device: dict[str, Any], primitive: str, what: str) -> list[Subject]:
+        """The watched subjects of such rules that a device may tell of: all others are elsewhere, and many."""
+        found = []
+        for code in self._rules_of(primitive):
+            parts = [self.rules[code].get(key, []) for key in ("first", "then", "meanwhile")]
+            flat = [part for given in parts for part in (given if isinstance(given, list) else [given])]
+            if not any(what in part["on"] for part in flat):
+                continue
+            own = self.subjects.get((code, "resident", device.get("resident") or 0))
+            there = {id(s): s for s in [*self._at(code, device["site"]), *([own] if own else [])]}
+            found += sorted((s for s in there.values() if s.present), key=Subject.order)
         return found
 
     def _count(self, s: Subject, e: dict[str, Any]) -> None:

@@ -59,14 +59,23 @@ class Inactive(Alerts):
             self.down.discard(number)
         elif state == "offline" or device.get("heartbeat"):
             self.down.add(number)
-        self._look_around(e["at"])
+        self._look_around(e["at"], device["site"])
 
     def _down_no_more(self, devices: list[int]) -> None:
         self.down -= set(devices)
 
-    def _look_around(self, at: int) -> None:
-        """Where no sensor works, the count stands still."""
+    def _at(self, code: str, site: int) -> list[Subject]:
+        """The subjects of a rule at a site."""
+        residents = [n for n, r in self.registry["resident"].items() if r["site"] == site]
+        places = [n for n, p in self.registry["place"].items() if p["site"] == site]
+        keys = [(code, "resident", n) for n in residents] + [(code, "place", n) for n in places]
+        return [self.subjects[key] for key in keys if key in self.subjects]
+
+    def _look_around(self, at: int, site: int | None = None) -> None:
+        """Where no sensor works, the count stands still; at one site, or everywhere."""
         for s in self._people():
+            if site not in {None, s.site}:
+                continue
             assert s.since is not None
             seen = any(self._sees(n, d, s) for n, d in self.registry["device"].items())
             if not seen and s.blind is None:
@@ -74,7 +83,7 @@ class Inactive(Alerts):
             elif seen and s.blind is not None:
                 s.since += max(0, at - max(s.blind, s.since))
                 s.blind = None
-        for s in sorted((s for s in self.subjects.values() if self._is_a_sequence(s)), key=Subject.order):
+        for s in [s for s in self.subjects.values() if site in {None, s.site} and self._is_a_sequence(s)]:
             seen = any(n not in self.down and (d.get("gateway") or 0) not in self.down for n, d in self._enders(s))
             if s.blind is not None and seen:
                 for step in s.steps:

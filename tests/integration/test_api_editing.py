@@ -29,7 +29,7 @@ OLD = {
 }
 PATCHES: dict[str, dict[str, Any]] = {
     "site": {"name": "王家"},
-    "place": {"role": "exit"},
+    "place": {"role": "entrance"},
     "resident": {"presence": "hospital"},
     "device": {"make": "acme"},
     "contact": {"phone": "13911111111"},
