@@ -28,8 +28,6 @@ TICKS = 15
 STRETCH = 10_000  # events between two watermarks: the clock moves on once in each
 # A district speaks of itself all day: a door or bed changes many times an hour somewhere.
 EVENT_MICROS = 20_000
-# In the homes' time ten o'clock, whenever it is measured: at night every opening of its doors would be an alert.
-MORNING = datetime(2026, 11, 23, 2, tzinfo=UTC)
 
 
 class Watched(NamedTuple):
@@ -45,7 +43,7 @@ class Watched(NamedTuple):
 def watched(world: World) -> Watched:
     """Everything that watching a world takes, built from its log as ingest builds it."""
     engine, directory, liveness = Engine(), Directory(), Liveness()
-    begin = MORNING
+    begin = datetime.now(UTC)
     for position, entry in enumerate(chain(_rules(begin), world.entries()), 1):
         placed = InputEntry(kind=entry.kind, at=begin, body=entry.body, position=position)
         engine.apply([placed], empty(0))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.log_parts import PLANS, Plan, cut, one_by_one, told, written
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=90, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(PLANS, st.integers(0, 2**32))
 def test_any_cut_gives_the_alerts_of_the_reference(plan: Plan, seed: int) -> None:
     """Random logs in random batches, with drops and restarts between: the reference's findings, in its order."""
@@ -17,7 +17,7 @@ def test_any_cut_gives_the_alerts_of_the_reference(plan: Plan, seed: int) -> Non
     assert told(cut(log, dice)) == log.found
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=45, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(PLANS)
 def test_one_by_one_gives_the_alerts_of_the_reference(plan: Plan) -> None:
     """Every entry a batch of its own: the reference's findings."""
